@@ -1,0 +1,35 @@
+"""What can go wrong, each as one sentence and one exit code."""
+
+from __future__ import annotations
+
+
+class LeukbenchError(Exception):
+    """A fault that the user can mend: one sentence naming the file or option, and the mend."""
+
+    exit_code = 3
+
+
+class UsageError(LeukbenchError):
+    """An option or a name that does not fit."""
+
+
+class DataError(LeukbenchError):
+    """Images or files that cannot be used as they are."""
+
+
+class RegressionError(LeukbenchError):
+    """The gate or a verification found a difference."""
+
+    exit_code = 1
+
+
+class ModelFailure(LeukbenchError):
+    """At least one model failed, ran out of time or memory, or ended degenerate."""
+
+    exit_code = 2
+
+
+class LeakageError(LeukbenchError):
+    """The same image stands in training and test, and the protocol does not allow it."""
+
+    exit_code = 4
