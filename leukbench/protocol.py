@@ -1,0 +1,284 @@
+"""What is compared, and how: one frozen, validated object read from a TOML file.
+
+Two runs can be compared only where `Protocol.fingerprint` is equal; which models and seeds are run is
+no part of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from leukbench.errors import UsageError
+from leukbench.suggest import did_you_mean
+
+SplitName = Literal["paper", "stratified", "grouped", "blocks", "repeated-kfold"]
+Precision = Literal["auto", "float32", "mixed_bfloat16"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Preprocessing(_Frozen):
+    """The one preprocessing stage.
+
+    Attributes
+    ----------
+    size : int
+        Height and width of the result, in pixels.
+    colour : {"grey", "rgb"}
+        One channel or three.
+    median_kernel : int
+        Side of the median filter in pixels, odd; 0 or 1 leaves it out.
+    segmentation : {"none", "hsv", "aria2021"}
+        Blacken everything but leukocytes, by thresholds in HSV.
+    crop : bool
+        Cut out the largest cell of the segmentation before resizing.
+    """
+
+    size: int = Field(default=50, ge=8, le=1024)
+    colour: Literal["grey", "rgb"] = "grey"
+    median_kernel: int = Field(default=5, ge=0, le=31)
+    segmentation: Literal["none", "hsv", "aria2021"] = "none"
+    crop: bool = False
+
+    @field_validator("median_kernel")
+    @classmethod
+    def _odd(cls, value: int) -> int:
+        if value > 1 and value % 2 == 0:
+            raise ValueError("must be odd, or 0 for none")
+        return value
+
+    @property
+    def channels(self) -> int:
+        """1 for grey, 3 for rgb."""
+        return 1 if self.colour == "grey" else 3
+
+
+class Split(_Frozen):
+    """How images are divided into training, validation and test.
+
+    Attributes
+    ----------
+    policy : str
+        ``paper`` (random, not stratified), ``stratified``, ``grouped``, ``blocks`` (contiguous file
+        numbers) or ``repeated-kfold``.
+    folds : int
+        1 for one hold-out split, more for cross-validation.
+    repeats : int
+        How often a k-fold is drawn anew (``repeated-kfold`` alone).
+    test_fraction : float
+        Share of test images of a hold-out split; a k-fold's is ``1 / folds``.
+    validation_fraction : float
+        Share of the training part that is set aside for early stopping and calibration.
+    seed : int
+        Seed of the division.
+    """
+
+    policy: SplitName = "paper"
+    folds: int = Field(default=1, ge=1, le=100)
+    repeats: int = Field(default=1, ge=1, le=100)
+    test_fraction: float = Field(default=0.2, gt=0, lt=1)
+    validation_fraction: float = Field(default=0.0, ge=0, lt=1)
+    seed: int = Field(default=0, ge=0)
+
+
+class Training(_Frozen):
+    """The budget that every network gets.
+
+    Attributes
+    ----------
+    epochs : int
+        Passes over the training part, at most.
+    batch_size : int
+        Images a step.
+    precision : {"auto", "float32", "mixed_bfloat16"}
+        ``auto`` takes, for each network, the faster one that this machine has.
+    early_stopping : int
+        Epochs without a better validation loss after which training ends, and the best epoch's
+        weights are kept; 0 trains to the last epoch and keeps that.
+    """
+
+    epochs: int = Field(default=30, ge=1)
+    batch_size: int = Field(default=64, ge=1)
+    precision: Precision = "auto"
+    early_stopping: int = Field(default=0, ge=0)
+
+
+class Audit(_Frozen):
+    """What the audit does with what it finds.
+
+    Attributes
+    ----------
+    allow_duplicates_across_split : bool
+        Train although the same image stands in training and test; every table then says so.
+    probes : bool
+        Run the shortcut probes beside the models.
+    """
+
+    allow_duplicates_across_split: bool = False
+    probes: bool = True
+
+
+class Protocol(_Frozen):
+    """What makes two numbers comparable."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    title: str = ""
+    description: str = ""
+    task: Literal["all", "benign-malignant"] | dict[str, str] = "all"
+    models: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = (0,)
+    preprocessing: Preprocessing = Preprocessing()
+    split: Split = Split()
+    training: Training = Training()
+    audit: Audit = Audit()
+
+    @field_validator("seeds")
+    @classmethod
+    def _some_seed(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value or any(seed < 0 for seed in value) or len(set(value)) != len(value):
+            raise ValueError("must be one or more different whole numbers from 0")
+        return value
+
+    @field_validator("split")
+    @classmethod
+    def _possible_split(cls, value: Split) -> Split:
+        if value.policy == "repeated-kfold" and value.folds < 2:
+            raise ValueError("repeated-kfold needs folds of 2 or more")
+        if value.policy != "repeated-kfold" and value.repeats != 1:
+            raise ValueError("repeats goes with the policy repeated-kfold")
+        return value
+
+    def comparable(self) -> dict[str, Any]:
+        """All that decides whether two numbers may stand in one table."""
+        return self.model_dump(
+            mode="json", exclude={"name", "title", "description", "models", "seeds"}
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 of `comparable` as canonical JSON."""
+        return canonical_sha256(self.comparable())
+
+
+def canonical_sha256(value: Mapping[str, Any]) -> str:
+    """sha256 of a JSON value: keys sorted, no blanks, so that order of writing is no matter.
+
+    >>> canonical_sha256({"a": 1, "b": 2}) == canonical_sha256({"b": 2, "a": 1})
+    True
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def builtin_protocols() -> tuple[str, ...]:
+    """Names of the protocols that come with the package."""
+    folder = resources.files("leukbench") / "protocols"
+    return tuple(
+        sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    )
+
+
+def load_protocol(name_or_file: str) -> Protocol:
+    """Read a protocol by its built-in name or from a TOML file.
+
+    Raises
+    ------
+    UsageError
+        Where there is no such protocol, or the file is broken: names the key and the line.
+    """
+    if name_or_file.endswith(".toml") or "/" in name_or_file or "\\" in name_or_file:
+        path = Path(name_or_file)
+        try:
+            return parse_protocol(path.read_text(encoding="utf-8"), str(path))
+        except OSError as error:
+            raise UsageError(
+                f"--protocol {path} cannot be read ({error.strerror}): check the path."
+            ) from error
+        except UnicodeDecodeError as error:
+            raise UsageError(f"--protocol {path} is not UTF-8 text: save it as UTF-8.") from error
+    names = builtin_protocols()
+    if name_or_file not in names:
+        raise UsageError(
+            f"--protocol {name_or_file} is unknown{did_you_mean(name_or_file, names)}: "
+            f"take one of {', '.join(names)}, or a .toml file."
+        )
+    source = resources.files("leukbench") / "protocols" / f"{name_or_file}.toml"
+    return parse_protocol(source.read_text(encoding="utf-8"), f"{name_or_file}.toml")
+
+
+def parse_protocol(text: str, source: str) -> Protocol:
+    """Validate the TOML text of a protocol; errors name key, line and the mend."""
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{source} is no valid TOML: {error}.") from error
+    try:
+        return Protocol.model_validate(values)
+    except ValidationError as error:
+        raise UsageError(_explain(error, text, source)) from error
+
+
+def override(protocol: Protocol, **changes: Any) -> Protocol:
+    """A copy of `protocol` with some values changed and everything validated again.
+
+    Keys of the form ``training__epochs`` reach into a section.
+    """
+    values = protocol.model_dump()
+    for key, value in changes.items():
+        section, _, field = key.rpartition("__")
+        (values[section] if section else values)[field] = value
+    try:
+        return Protocol.model_validate(values)
+    except ValidationError as error:
+        raise UsageError(_explain(error, "", "the command line")) from error
+
+
+def _explain(error: ValidationError, text: str, source: str) -> str:
+    first = error.errors()[0]
+    location = [str(part) for part in first["loc"]]
+    key = ".".join(location)
+    line = _line_of(location, text)
+    where = f"{source}, line {line}" if line else source
+    if first["type"] == "extra_forbidden":
+        section: Any = Protocol
+        for part in location[:-1]:
+            section = section.model_fields[part].annotation
+        known = tuple(section.model_fields)
+        return (
+            f"{where}: the key {key} is unknown{did_you_mean(location[-1], known)}: "
+            f"take one of {', '.join(known)}."
+        )
+    if first["type"] == "missing":
+        return f"{where}: the key {key} is missing: add it."
+    message = first["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    return f"{where}: {key} = {first['input']!r} does not fit: {message}."
+
+
+def _line_of(location: list[str], text: str) -> int | None:
+    """Number of the line that sets the key at `location`, searched from its section's head."""
+    section: list[str] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        head = re.match(r"\s*\[([^\[\]]+)\]", line)
+        if head:
+            section = [part.strip() for part in head[1].split(".")]
+            if section == location:
+                return number
+            continue
+        pair = re.match(r"\s*([A-Za-z0-9_.\"'-]+)\s*=", line)
+        if pair:
+            here = section + [part.strip("\"' ") for part in pair[1].split(".")]
+            if here == location[: len(here)]:
+                return number
+    return None
