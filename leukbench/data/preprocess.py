@@ -10,9 +10,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
+from leukbench.data.cache import atomic_path, cache_dir, writable_cache
+from leukbench.data.dataset import Dataset
 from leukbench.errors import DataError
+from leukbench.protocol import Preprocessing, canonical_sha256
+
+_CHUNK = 64
 
 _END_MARKERS = {
     b"\xff\xd8": (b"\xff\xd9", "JPEG"),
@@ -68,3 +74,72 @@ def read_image(path: Path) -> NDArray[np.uint8]:
             f"{path} cannot be opened ({error.strerror}): check its permissions."
         ) from error
     return decode_image(data, path)
+
+
+def preprocess_image(image: NDArray[np.uint8], settings: Preprocessing) -> NDArray[np.uint8]:
+    """Carry one decoded image through the stage.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        uint8, shape ``(height, width, 3)``, blue, green, red.
+    settings : Preprocessing
+        Size, colour, median kernel and segmentation.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8, shape ``(size, size, channels)``; three channels are red, green, blue.
+    """
+    if settings.segmentation != "none":
+        from leukbench.data.segment import crop_largest_cell, leukocyte_mask
+
+        mask = leukocyte_mask(image, settings.segmentation)
+        image = np.where(mask[..., None], image, np.uint8(0))
+        if settings.crop:
+            image = crop_largest_cell(image, mask)
+    code = cv2.COLOR_BGR2GRAY if settings.colour == "grey" else cv2.COLOR_BGR2RGB
+    changed = cv2.cvtColor(image, code)
+    if settings.median_kernel > 1:
+        changed = cv2.medianBlur(changed, settings.median_kernel)
+    changed = cv2.resize(changed, (settings.size, settings.size), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(changed, dtype=np.uint8).reshape(
+        settings.size, settings.size, settings.channels
+    )
+
+
+def preprocess_dataset(
+    dataset: Dataset, settings: Preprocessing, *, jobs: int = -1
+) -> NDArray[np.uint8]:
+    """All images of a dataset, preprocessed once and memory-mapped afterwards.
+
+    Returns
+    -------
+    numpy.memmap
+        uint8, shape ``(n, size, size, channels)``, read-only, in the order of ``dataset.records``.
+    """
+    path = preprocessed_file(dataset, settings)
+    if not path.is_file():
+        writable_cache(path.parent.name)
+        shape = (len(dataset), settings.size, settings.size, settings.channels)
+        with atomic_path(path) as temporary:
+            out = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+            starts = range(0, len(dataset), _CHUNK)
+            Parallel(n_jobs=jobs, prefer="threads")(
+                delayed(_fill)(out, dataset, settings, start) for start in starts
+            )
+            out.flush()
+            del out
+    loaded: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+    return loaded
+
+
+def preprocessed_file(dataset: Dataset, settings: Preprocessing) -> Path:
+    """Where the preprocessed images of a dataset lie in the cache."""
+    key = canonical_sha256(settings.model_dump(mode="json"))
+    return cache_dir() / dataset.fingerprint[:24] / f"images-{key[:24]}.npy"
+
+
+def _fill(out: NDArray[np.uint8], dataset: Dataset, settings: Preprocessing, start: int) -> None:
+    for index in range(start, min(start + _CHUNK, len(dataset))):
+        out[index] = preprocess_image(read_image(dataset.absolute(index)), settings)
