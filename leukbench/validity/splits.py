@@ -1,0 +1,231 @@
+"""Split policies, each giving one table of which image stands in which part.
+
+The table (`split.csv`) has one row for every fold and image: fold, part (train, validation, test),
+image, sha256, label, group. Every model of a run reads the same one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.model_selection import (
+    RepeatedStratifiedKFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    train_test_split,
+)
+
+from leukbench.data.dataset import Dataset
+from leukbench.errors import DataError
+from leukbench.protocol import Split
+
+SPLIT_COLUMNS = ("fold", "part", "image", "sha256", "label", "group")
+
+Indices = NDArray[np.intp]
+_Parts = tuple[Indices, Indices, Indices]
+
+
+def make_split(
+    dataset: Dataset, policy: Split, groups: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Divide a dataset as `policy` says.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The images.
+    policy : Split
+        Policy, folds, fractions and seed.
+    groups : sequence of str, optional
+        Group of each image where the dataset knows none (proxy groups of the audit).
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `SPLIT_COLUMNS`; sorted by fold and then by image.
+
+    Raises
+    ------
+    DataError
+        Where a class or the groups are too few for the folds.
+    """
+    known = dataset.groups if dataset.has_groups else np.array(groups or dataset.groups)
+    if policy.policy == "grouped" and not all(known):
+        raise DataError(
+            "The policy grouped needs the group of every image: add groups.csv (columns image, "
+            "group) to the data folder, or take the policy blocks."
+        )
+    _require_enough(dataset, policy, known)
+    frames = []
+    for fold, (train, validation, test) in enumerate(_folds(dataset, policy, known)):
+        part = np.empty(len(dataset), dtype=object)
+        part[train], part[validation], part[test] = "train", "validation", "test"
+        _require_parts(dataset, fold, part, policy)
+        frames.append(
+            pd.DataFrame(
+                {
+                    "fold": fold,
+                    "part": part.astype(str),
+                    "image": dataset.paths,
+                    "sha256": [record.sha256 for record in dataset.records],
+                    "label": dataset.labels,
+                    "group": known,
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)[list(SPLIT_COLUMNS)]
+
+
+def fold_sha256(split: pd.DataFrame, fold: int) -> str:
+    """Hash of what one fold trains, validates and tests on, whatever the order of rows."""
+    rows = split[split["fold"] == fold]
+    lines = sorted("\t".join(row) for row in rows[["part", "image", "sha256"]].to_numpy().tolist())
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def part_indices(split: pd.DataFrame, dataset: Dataset, fold: int, part: str) -> Indices:
+    """Positions in the dataset of the images of one part of one fold, ascending."""
+    position = {path: index for index, path in enumerate(dataset.paths)}
+    chosen = split[(split["fold"] == fold) & (split["part"] == part)]["image"]
+    return np.array(sorted(position[path] for path in chosen), dtype=np.intp)
+
+
+def natural_key(text: str) -> tuple[tuple[bool, int, str], ...]:
+    """Sort key that orders numbers in names by value.
+
+    >>> sorted(["a10.png", "a9.png"], key=natural_key)
+    ['a9.png', 'a10.png']
+    """
+    pieces = re.split(r"(\d+)", text)
+    return tuple((piece.isdigit(), int(piece) if piece.isdigit() else 0, piece) for piece in pieces)
+
+
+def _folds(dataset: Dataset, policy: Split, groups: NDArray[np.str_]) -> Iterator[_Parts]:
+    targets = dataset.targets
+    everything = np.arange(len(dataset))
+    if policy.policy == "blocks":
+        yield from _blocks(dataset, policy)
+        return
+    if policy.policy == "grouped":
+        pairs = _grouped(targets, groups, policy)
+    elif policy.policy == "repeated-kfold":
+        pairs = RepeatedStratifiedKFold(
+            n_splits=policy.folds, n_repeats=policy.repeats, random_state=policy.seed
+        ).split(everything, targets)
+    elif policy.folds > 1:
+        pairs = _shuffled_folds(targets, policy)
+    else:
+        pairs = iter([_hold_out(everything, targets, policy, policy.test_fraction, policy.seed)])
+    for fold, (rest, test) in enumerate(pairs):
+        if policy.validation_fraction == 0:
+            yield rest, everything[:0], test
+        elif policy.policy == "grouped":
+            train, validation = _grouped_validation(rest, targets, groups, policy, fold)
+            yield train, validation, test
+        else:
+            train, validation = _hold_out(
+                rest, targets, policy, policy.validation_fraction, policy.seed + 1 + fold
+            )
+            yield train, validation, test
+
+
+def _hold_out(
+    pool: Indices, targets: NDArray[np.int64], policy: Split, fraction: float, seed: int
+) -> tuple[Indices, Indices]:
+    stratify = None if policy.policy == "paper" else targets[pool]
+    kept, held = train_test_split(pool, test_size=fraction, random_state=seed, stratify=stratify)
+    return np.sort(kept), np.sort(held)
+
+
+def _shuffled_folds(
+    targets: NDArray[np.int64], policy: Split
+) -> Iterator[tuple[Indices, Indices]]:
+    everything = np.arange(len(targets))
+    if policy.policy == "paper":
+        order = np.random.default_rng(policy.seed).permutation(len(targets))
+        for test in np.array_split(order, policy.folds):
+            yield np.setdiff1d(everything, test), np.sort(test)
+    else:
+        folds = StratifiedKFold(policy.folds, shuffle=True, random_state=policy.seed)
+        yield from folds.split(everything, targets)
+
+
+def _grouped(
+    targets: NDArray[np.int64], groups: NDArray[np.str_], policy: Split
+) -> Iterator[tuple[Indices, Indices]]:
+    """Whole groups to one side; a single hold-out is the first fold of ``1 / test_fraction``."""
+    folds = policy.folds if policy.folds > 1 else max(2, round(1 / policy.test_fraction))
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=policy.seed)
+    for fold, pair in enumerate(splitter.split(targets, targets, groups)):
+        if policy.folds > 1 or fold == 0:
+            yield pair
+
+
+def _grouped_validation(
+    rest: Indices, targets: NDArray[np.int64], groups: NDArray[np.str_], policy: Split, fold: int
+) -> tuple[Indices, Indices]:
+    folds = max(2, round(1 / policy.validation_fraction))
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=policy.seed + 1 + fold)
+    train, validation = next(splitter.split(rest, targets[rest], groups[rest]))
+    return rest[train], rest[validation]
+
+
+def _blocks(dataset: Dataset, policy: Split) -> Iterator[_Parts]:
+    """Contiguous file numbers of each class: block `i` of every class is the test part of fold `i`.
+
+    The validation part is the stretch of training images that follows the test block (cyclically), so
+    that it is contiguous too.
+    """
+    wanted = policy.folds if policy.folds > 1 else max(2, round(1 / policy.test_fraction))
+    orders = []
+    for target in range(len(dataset.classes)):
+        members = np.flatnonzero(dataset.targets == target)
+        orders.append(np.array(sorted(members, key=lambda i: natural_key(dataset.paths[i]))))
+    for fold in range(policy.folds):
+        number = fold if policy.folds > 1 else wanted - 1
+        parts: tuple[list[Indices], list[Indices], list[Indices]] = ([], [], [])
+        for order in orders:
+            bounds = np.linspace(0, len(order), wanted + 1).round().astype(int)
+            test = order[bounds[number] : bounds[number + 1]]
+            rest = np.concatenate([order[bounds[number + 1] :], order[: bounds[number]]])
+            cut = int(np.ceil(policy.validation_fraction * len(rest)))
+            parts[0].append(rest[cut:])
+            parts[1].append(rest[:cut])
+            parts[2].append(test)
+        train, validation, test = (np.sort(np.concatenate(part)) for part in parts)
+        yield train, validation, test
+
+
+def _require_enough(dataset: Dataset, policy: Split, groups: NDArray[np.str_]) -> None:
+    if policy.policy in ("stratified", "repeated-kfold", "blocks") and policy.folds > 1:
+        label, fewest = min(dataset.counts.items(), key=lambda item: item[1])
+        if fewest < policy.folds:
+            raise DataError(
+                f"The class {label} has {fewest} images, fewer than the {policy.folds} folds of "
+                f"split.policy {policy.policy}: add images or lower split.folds."
+            )
+    if policy.policy == "grouped":
+        wanted = policy.folds if policy.folds > 1 else 2
+        for label in dataset.classes:
+            number = len(set(groups[dataset.labels == label]))
+            if number < wanted:
+                raise DataError(
+                    f"The class {label} has {number} groups, fewer than the {wanted} parts of "
+                    "split.policy grouped: lower split.folds or take another policy."
+                )
+
+
+def _require_parts(
+    dataset: Dataset, fold: int, part: NDArray[np.object_], policy: Split
+) -> None:
+    for label in dataset.classes:
+        if not np.any((dataset.labels == label) & (part == "train")):
+            raise DataError(
+                f"Fold {fold} leaves the class {label} without training images under split.policy "
+                f"{policy.policy}: add images, lower split.folds, or take the policy stratified."
+            )
