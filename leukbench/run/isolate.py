@@ -1,0 +1,196 @@
+"""Trials in a child process that is ended at its limit of time or memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+OnEvent = Callable[[dict[str, Any]], None]
+_POLL_SECONDS = 0.25
+
+
+class Worker:
+    """A child process that serves trials one after another.
+
+    The libraries that a trial needs stay imported for the next one. A trial that passes a limit, or
+    takes the process down, costs the process; the next trial gets a new one.
+
+    Parameters
+    ----------
+    threads : int
+        Cores that the child may keep busy.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self._process: subprocess.Popen[str] | None = None
+        self._answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def run(
+        self,
+        job_file: Path,
+        *,
+        timeout: float | None,
+        memory_mb: float | None,
+        on_event: OnEvent,
+        cancelled: threading.Event | None = None,
+    ) -> dict[str, Any]:
+        """Serve one job.
+
+        Parameters
+        ----------
+        job_file : Path
+            JSON file that the child reads.
+        timeout : float or None
+            Seconds after which the child is ended.
+        memory_mb : float or None
+            Resident memory in MiB at which the child is ended.
+        on_event : callable
+            Called with every epoch.
+        cancelled : threading.Event, optional
+            Ends the child when set.
+
+        Returns
+        -------
+        dict
+            With ``status`` (ok, degenerate, failed, timeout, out-of-memory), and the reason and
+            traceback where it went wrong. This never raises for what a trial does.
+        """
+        process = self._alive()
+        deadline = time.monotonic() + timeout if timeout else None
+        assert process.stdin is not None
+        try:
+            process.stdin.write(f"{job_file}\n")
+            process.stdin.flush()
+        except OSError:
+            return self._dead(process)
+        while True:
+            try:
+                line = self._answers.get(timeout=_POLL_SECONDS)
+            except queue.Empty:
+                line = ""
+            if line is None:
+                return self._dead(process)
+            if line:
+                answer = json.loads(line)
+                kind = answer.pop("event")
+                if kind == "done":
+                    return dict(answer)
+                if kind == "failed":
+                    return {
+                        "status": answer["kind"],
+                        "reason": answer["error"].splitlines()[0][:500] if answer["error"] else "",
+                        "traceback": answer["traceback"],
+                    }
+                on_event(answer)
+            if cancelled is not None and cancelled.is_set():
+                self.close()
+                return {"status": "failed", "reason": "cancelled"}
+            if deadline is not None and time.monotonic() > deadline:
+                self.close()
+                return {"status": "timeout", "reason": f"ended after {timeout:.0f} s (--timeout)"}
+            if memory_mb is not None and _resident_mb(process.pid) > memory_mb:
+                self.close()
+                return {
+                    "status": "out-of-memory",
+                    "reason": f"ended at {memory_mb:.0f} MiB of memory (--memory)",
+                }
+
+    def close(self) -> None:
+        """End the child and all that it started."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def _alive(self) -> subprocess.Popen[str]:
+        if self._process is not None and self._process.poll() is None:
+            return self._process
+        self.close()
+        self._log.seek(0)
+        self._log.truncate()
+        answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "leukbench.run.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            encoding="utf-8",
+            env=child_environment(self.threads),
+            start_new_session=True,
+        )
+
+        def forward() -> None:
+            assert process.stdout is not None
+            for line in process.stdout:
+                answers.put(line)
+            answers.put(None)
+
+        threading.Thread(target=forward, daemon=True).start()
+        self._process, self._answers = process, answers
+        return process
+
+    def _dead(self, process: subprocess.Popen[str]) -> dict[str, Any]:
+        code = process.wait()
+        self._log.seek(0)
+        tail = "".join(self._log.readlines()[-40:])
+        self.close()
+        if code == -signal.SIGKILL:
+            return {
+                "status": "out-of-memory",
+                "reason": "the process was killed by the system, most likely for its memory",
+                "traceback": tail,
+            }
+        named = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return {
+            "status": "failed",
+            "reason": f"the process ended without an answer ({named})",
+            "traceback": tail,
+        }
+
+
+def child_environment(threads: int, base: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Environment of a child: thread limits, and quiet libraries."""
+    number = str(threads)
+    return dict(base) | {
+        "OMP_NUM_THREADS": number,
+        "OPENBLAS_NUM_THREADS": number,
+        "MKL_NUM_THREADS": number,
+        "TF_NUM_INTRAOP_THREADS": number,
+        "TF_NUM_INTEROP_THREADS": "1" if threads == 1 else "2",
+        "LOKY_MAX_CPU_COUNT": number,
+        "TF_CPP_MIN_LOG_LEVEL": base.get("TF_CPP_MIN_LOG_LEVEL", "3"),
+        "CUDA_VISIBLE_DEVICES": base.get("CUDA_VISIBLE_DEVICES", "-1"),
+        "PYTHONUNBUFFERED": "1",
+        "KERAS_BACKEND": "tensorflow",
+    }
+
+
+def _resident_mb(pid: int) -> float:
+    try:
+        return float(psutil.Process(pid).memory_info().rss) / 2**20
+    except psutil.Error:
+        return 0.0

@@ -1,0 +1,186 @@
+"""What is to be done: one plan a trial, with the key that its result is found by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from leukbench._version import __version__
+from leukbench.data.dataset import Dataset
+from leukbench.models import registry
+from leukbench.models.registry import ModelSpec
+from leukbench.protocol import Protocol, canonical_sha256
+from leukbench.run.precision import resolve_precision
+from leukbench.validity.splits import fold_sha256
+
+PROBE_VERSION = 1
+PROBE_FAMILY = "probe"
+
+
+@dataclass(frozen=True)
+class TrialPlan:
+    """One model (or shortcut probe), fold and seed.
+
+    Attributes
+    ----------
+    key : str
+        sha256 of `identity` as canonical JSON.
+    identity : mapping
+        Everything that the trial's predictions are a function of.
+    model, title, family : str
+        What is tried.
+    fold, seed : int
+        Where and with which seed.
+    parameters : mapping
+        Arguments of the model's factory.
+    facts : mapping
+        What the record says of the model: reference, recipe, published values, departures.
+    """
+
+    key: str
+    identity: Mapping[str, Any]
+    model: str
+    title: str
+    family: str
+    framework: str
+    fold: int
+    seed: int
+    parameters: Mapping[str, Any]
+    facts: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The trial in words, for messages."""
+        return f"{self.model}, fold {self.fold}, seed {self.seed}"
+
+
+def plan_models(
+    protocol: Protocol,
+    dataset: Dataset,
+    split: pd.DataFrame,
+    models: Sequence[str],
+    seeds: Sequence[int],
+    folds: Sequence[int],
+) -> list[TrialPlan]:
+    """Plans of all models, model by model, then fold by fold, then seed by seed.
+
+    Raises
+    ------
+    UsageError
+        Where a model is unknown.
+    """
+    specs = [registry.get(name) for name in models]
+    common = {fold: _common(protocol, dataset, split, fold) for fold in folds}
+    return [
+        _plan_model(protocol, spec, common[fold], fold, seed)
+        for spec in specs
+        for fold in folds
+        for seed in seeds
+    ]
+
+
+def plan_probes(
+    protocol: Protocol,
+    dataset: Dataset,
+    split: pd.DataFrame,
+    probes: Mapping[str, str],
+    folds: Sequence[int],
+) -> list[TrialPlan]:
+    """Plans of the shortcut probes (name to title), one a fold: they are deterministic."""
+    plans = []
+    for name, title in probes.items():
+        for fold in folds:
+            identity = _common(protocol, dataset, split, fold) | {
+                "model": name,
+                "adapter_version": PROBE_VERSION,
+                "parameters": {},
+                "seed": 0,
+            }
+            del identity["preprocessing"]
+            plans.append(
+                TrialPlan(
+                    key=canonical_sha256(identity),
+                    identity=identity,
+                    model=name,
+                    title=title,
+                    family=PROBE_FAMILY,
+                    framework="sklearn",
+                    fold=fold,
+                    seed=0,
+                    parameters={},
+                    facts={},
+                )
+            )
+    return plans
+
+
+def _plan_model(
+    protocol: Protocol, spec: ModelSpec, common: Mapping[str, Any], fold: int, seed: int
+) -> TrialPlan:
+    training = protocol.training
+    parameters: dict[str, Any] = {"random_state": seed}
+    if spec.framework == "keras":
+        parameters |= {
+            "epochs": training.epochs,
+            "batch_size": training.batch_size,
+            "precision": resolve_precision(spec, training.precision),
+        }
+        if training.early_stopping:
+            parameters["early_stopping"] = training.early_stopping
+    identity = dict(common) | {
+        "model": spec.name,
+        "adapter_version": spec.adapter_version,
+        "parameters": parameters,
+        "seed": seed,
+    }
+    published = asdict(spec.published) if spec.published else None
+    if published:
+        published = {key: "" if value is None else value for key, value in published.items()}
+    return TrialPlan(
+        key=canonical_sha256(identity),
+        identity=identity,
+        model=spec.name,
+        title=spec.title,
+        family=spec.family,
+        framework=spec.framework,
+        fold=fold,
+        seed=seed,
+        parameters=parameters,
+        facts={
+            "reference": spec.reference,
+            "recipe": spec.recipe,
+            "published": published,
+            "departures": list(spec.departures),
+        },
+    )
+
+
+def _common(protocol: Protocol, dataset: Dataset, split: pd.DataFrame, fold: int) -> dict[str, Any]:
+    return {
+        "dataset": dataset.fingerprint,
+        "task": protocol.model_dump(mode="json")["task"],
+        "preprocessing": protocol.preprocessing.model_dump(mode="json"),
+        "split": fold_sha256(split, fold),
+        "fold": fold,
+    }
+
+
+def job_of(plan: TrialPlan, *, images: Path, fold_file: Path, workdir: Path, threads: int) -> dict[str, Any]:
+    """What the child process is told, as JSON values."""
+    return {
+        "leukbench_version": __version__,
+        "key": plan.key,
+        "model": plan.model,
+        "family": plan.family,
+        "framework": plan.framework,
+        "seed": plan.seed,
+        "parameters": dict(plan.parameters),
+        "images": str(images),
+        "fold_file": str(fold_file),
+        "workdir": str(workdir),
+        "threads": threads,
+    }

@@ -1,0 +1,164 @@
+"""All trials of a run on this machine: one after another, or side by side."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from joblib import Parallel, delayed
+
+from leukbench.run.isolate import Worker
+from leukbench.run.plan import TrialPlan, job_of
+from leukbench.run.store import RunStore
+from leukbench.runfolder import TrialRecord
+
+
+class Reporter(Protocol):
+    """Who is told how the trials go; called from several threads."""
+
+    def started(self, plan: TrialPlan) -> None:
+        """A trial begins."""
+
+    def epoch(self, plan: TrialPlan, values: Mapping[str, Any]) -> None:
+        """A network finished an epoch: epoch, epochs, loss, accuracy."""
+
+    def ended(self, plan: TrialPlan, record: TrialRecord) -> None:
+        """A trial is stored."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Files that the children read.
+
+    Attributes
+    ----------
+    images : mapping of str to Path
+        Array of each probe by name, and of all models under the name ``""``.
+    folds : mapping of int to Path
+        Indices and labels of each fold.
+    """
+
+    images: Mapping[str, Path]
+    folds: Mapping[int, Path]
+
+    def images_for(self, plan: TrialPlan) -> Path:
+        """The array that a trial reads."""
+        return self.images.get(plan.model, self.images[""])
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What trials may use.
+
+    Attributes
+    ----------
+    jobs : int
+        Trials side by side.
+    threads : int
+        Cores of each.
+    timeout : float or None
+        Seconds of each.
+    memory_mb : float or None
+        Resident memory of each, MiB.
+    """
+
+    jobs: int
+    threads: int
+    timeout: float | None
+    memory_mb: float | None
+
+
+class _WorkerPool:
+    """Children kept for the next trial of the same model; a new model gets a new child."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._idle: dict[str, list[Worker]] = defaultdict(list)
+        self._lock = threading.Lock()
+
+    def acquire(self, model: str) -> Worker:
+        with self._lock:
+            if self._idle[model]:
+                return self._idle[model].pop()
+            others = [worker for name in self._idle for worker in self._idle[name]]
+            self._idle.clear()
+        for worker in others:
+            worker.close()
+        return Worker(self._limits.threads)
+
+    def release(self, model: str, worker: Worker) -> None:
+        with self._lock:
+            self._idle[model].append(worker)
+
+    def close(self) -> None:
+        with self._lock:
+            for workers in self._idle.values():
+                for worker in workers:
+                    worker.close()
+            self._idle.clear()
+
+
+def run_trials(
+    plans: Sequence[TrialPlan], store: RunStore, inputs: Inputs, limits: Limits, reporter: Reporter
+) -> None:
+    """Carry out trials in child processes and store each as it ends.
+
+    A trial that fails is stored as failed, and the others go on. An interrupt, or a store that cannot
+    be written, ends all children; what was finished is kept.
+    """
+    cancelled = threading.Event()
+    pool = _WorkerPool(limits)
+
+    def one(plan: TrialPlan) -> None:
+        if cancelled.is_set():
+            return
+        workdir = store.work(plan.key)
+        job = job_of(
+            plan,
+            images=inputs.images_for(plan),
+            fold_file=inputs.folds[plan.fold],
+            workdir=workdir,
+            threads=limits.threads,
+        )
+        job_file = workdir / "job.json"
+        job_file.write_text(json.dumps(job), encoding="utf-8")
+        started = datetime.now(UTC)
+        reporter.started(plan)
+        worker = pool.acquire(plan.model)
+        try:
+            outcome = worker.run(
+                job_file,
+                timeout=limits.timeout,
+                memory_mb=limits.memory_mb,
+                on_event=lambda values: reporter.epoch(plan, values),
+                cancelled=cancelled,
+            )
+        except BaseException:
+            worker.close()
+            raise
+        pool.release(plan.model, worker)
+        if cancelled.is_set():
+            return
+        outcome = dict(outcome) | {"threads": limits.threads}
+        record = store.keep(plan, outcome, workdir, started)
+        reporter.ended(plan, record)
+
+    try:
+        if limits.jobs == 1:
+            for plan in plans:
+                one(plan)
+        else:
+            Parallel(n_jobs=limits.jobs, backend="threading", batch_size=1)(
+                delayed(one)(plan) for plan in plans
+            )
+    except BaseException:
+        cancelled.set()
+        raise
+    finally:
+        pool.close()

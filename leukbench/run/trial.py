@@ -1,0 +1,132 @@
+"""One trial: fit, predict, measure, and leave the predictions in a folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from leukbench.runfolder import probability_columns
+
+OnEpoch = Callable[[dict[str, Any]], None]
+
+
+def run_trial(job: dict[str, Any], *, on_epoch: OnEpoch) -> dict[str, Any]:
+    """Carry out one job.
+
+    Parameters
+    ----------
+    job : dict
+        What `leukbench.run.plan.job_of` makes.
+    on_epoch : callable
+        Called with the epoch's number and values while a network trains.
+
+    Returns
+    -------
+    dict
+        Status, times in seconds, counts and what the estimator tells of itself. The predictions are
+        in the job's work folder, and so is the learning curve where there is one.
+    """
+    _limit_threads(job["threads"])
+    fold = np.load(job["fold_file"], allow_pickle=False)
+    images = np.load(job["images"], mmap_mode="r")
+    labels: NDArray[np.str_] = fold["labels"]
+    classes = tuple(str(name) for name in fold["classes"])
+    train, validation, test = fold["train"], fold["validation"], fold["test"]
+
+    estimator = _make(job)
+    keras = job["framework"] == "keras"
+    extra: dict[str, Any] = {}
+    if keras:
+        extra["on_epoch"] = on_epoch
+        if len(validation):
+            extra["validation_data"] = (images[validation], labels[validation])
+        else:
+            extra["monitor_data"] = (images[test], labels[test])
+    train_images, train_labels = images[train], labels[train]
+    start = time.perf_counter()
+    estimator.fit(train_images, train_labels, **extra)
+    fit_seconds = time.perf_counter() - start
+    del train_images
+
+    test_images = images[test]
+    start = time.perf_counter()
+    probabilities = _aligned(estimator.predict_proba(test_images), estimator.classes_, classes)
+    predict_seconds = time.perf_counter() - start
+
+    predictions = pd.DataFrame({"image": fold["paths"][test], "y_true": labels[test]})
+    predictions["y_pred"] = np.array(classes)[probabilities.argmax(axis=1)]
+    predictions[probability_columns(classes)] = probabilities
+    workdir = Path(job["workdir"])
+    predictions.to_parquet(workdir / "predictions.parquet", index=False)
+    history = getattr(estimator, "history_", None)
+    if history is not None:
+        history.to_csv(workdir / "history.csv", index=False)
+    reason = _degenerate(predictions, history) if job["family"] not in ("control", "probe") else ""
+    return {
+        "status": "degenerate" if reason else "ok",
+        "reason": reason,
+        "fit_seconds": fit_seconds,
+        "predict_seconds": predict_seconds,
+        "predict_ms_per_image": 1000 * predict_seconds / len(test),
+        "parameters": _whole(getattr(estimator, "n_parameters_", None)),
+        "flops": _whole(getattr(estimator, "flops_", None)),
+        "layers": getattr(estimator, "layer_table_", None),
+        "epochs_run": None if history is None else len(history),
+        "n_train": len(train),
+        "n_validation": len(validation),
+        "n_test": len(test),
+    }
+
+
+def _make(job: dict[str, Any]) -> Any:
+    if job["family"] == "probe":
+        from leukbench.validity.probes import make_probe
+
+        return make_probe(job["model"], job["seed"])
+    from leukbench.models import registry
+
+    return registry.create(job["model"], **job["parameters"])
+
+
+def _limit_threads(threads: int) -> None:
+    """Hold the libraries that are not told by environment variables to `threads`."""
+    import cv2
+
+    cv2.setNumThreads(threads)
+
+
+def _aligned(
+    probabilities: NDArray[np.float64], found: NDArray[Any], classes: tuple[str, ...]
+) -> NDArray[np.float64]:
+    """Columns in the order of `classes`; a class that training did not see has probability 0."""
+    columns = {str(name): number for number, name in enumerate(found)}
+    out = np.zeros((len(probabilities), len(classes)))
+    for number, name in enumerate(classes):
+        if name in columns:
+            out[:, number] = probabilities[:, columns[name]]
+    if not np.isfinite(out).all():
+        raise ValueError("the model gave probabilities that are no numbers")
+    return out
+
+
+def _degenerate(predictions: pd.DataFrame, history: pd.DataFrame | None) -> str:
+    """Why the model did not learn, in one sentence; empty where it did."""
+    if history is not None and not np.isfinite(history["loss"].to_numpy()).all():
+        return "the training loss became no number"
+    if predictions["y_pred"].nunique() == 1:
+        return f"predicts {predictions['y_pred'].iloc[0]} for every image"
+    majority = predictions["y_true"].value_counts(normalize=True).max()
+    accuracy = (predictions["y_true"] == predictions["y_pred"]).mean()
+    if accuracy <= majority:
+        return f"accuracy {accuracy:.3f} is no better than the majority class ({majority:.3f})"
+    return ""
+
+
+def _whole(value: Any) -> int | None:
+    return None if value is None else int(value)
