@@ -1,0 +1,242 @@
+"""Who competes: the names of all models, and how to make a fresh estimator of each.
+
+Nothing heavy is imported here, nor by the specs: a model's file is read for its ``SPEC`` (or
+``SPECS``) alone, and Keras or scikit-learn come in when an estimator is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from types import MappingProxyType
+from typing import Any, Literal, get_args
+
+from leukbench.errors import UsageError
+from leukbench.suggest import did_you_mean
+
+Family = Literal["deep", "classical", "ensemble", "control", "reference"]
+Framework = Literal["keras", "sklearn"]
+
+ENTRY_POINT_GROUP = "leukbench.models"
+
+# The built-in models in the order of the tables. A new file is named here once.
+BUILT_IN_MODULES = (
+    "leukbench.models.modified_cnn",
+    "leukbench.models.vgg",
+)
+
+
+@dataclass(frozen=True)
+class Published:
+    """The values that a paper prints for a model, character by character.
+
+    Attributes
+    ----------
+    accuracy, precision, recall, specificity, f1 : str or None
+        As printed, whether percent or fraction; None where the paper prints nothing.
+    source : str
+        Where they are printed.
+    same_data : bool
+        True where they were measured on the data set that the paper's own model was measured on.
+    """
+
+    accuracy: str | None
+    precision: str | None = None
+    recall: str | None = None
+    specificity: str | None = None
+    f1: str | None = None
+    source: str = ""
+    same_data: bool = False
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What is known of a model before it is made.
+
+    Attributes
+    ----------
+    name : str
+        The name on the command line.
+    title : str
+        The name in tables.
+    family : {"deep", "classical", "ensemble", "control", "reference"}
+        The kind of model.
+    target : str
+        ``"module:factory"``; the factory takes the estimator's parameters by name and returns a
+        fresh, unfitted scikit-learn classifier over images.
+    reference : str
+        Where the model was first described.
+    framework : {"keras", "sklearn"}
+        What trains it. A Keras model takes ``epochs``, ``batch_size`` and ``precision``.
+    recipe : str
+        One line: how it is trained.
+    published : Published or None
+        Published values; None means "not reported".
+    departures : tuple of str
+        Every difference from the architecture of the reference, a sentence each.
+    bfloat16 : bool
+        Whether mixed bfloat16 is the faster precision on a CPU with units for it.
+    native : bool
+        True for a variant that resizes to the size of the original publication.
+    adapter_version : int
+        Raised when a change makes earlier trials of this model no longer comparable.
+    """
+
+    name: str
+    title: str
+    family: Family
+    target: str
+    reference: str
+    framework: Framework
+    recipe: str
+    published: Published | None = None
+    departures: tuple[str, ...] = ()
+    bfloat16: bool = False
+    native: bool = False
+    adapter_version: int = 1
+
+    def __post_init__(self) -> None:
+        if self.family not in get_args(Family):
+            raise UsageError(
+                f"Model {self.name!r} has the family {self.family!r}: "
+                f"use one of {', '.join(get_args(Family))}."
+            )
+        if self.framework not in get_args(Framework):
+            raise UsageError(
+                f"Model {self.name!r} has the framework {self.framework!r}: use keras or sklearn."
+            )
+        if self.target.count(":") != 1:
+            raise UsageError(
+                f"Model {self.name!r} has the target {self.target!r}: write it as module:factory."
+            )
+
+    def factory(self) -> Callable[..., Any]:
+        """Import the target and return the function that makes the estimator.
+
+        Raises
+        ------
+        UsageError
+            Where the module or the function cannot be found.
+        """
+        module, _, attribute = self.target.partition(":")
+        try:
+            found = getattr(import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            raise UsageError(
+                f"Model {self.name!r} cannot be made, its target {self.target!r} does not import "
+                f"({error}): correct the target or install what it needs."
+            ) from error
+        if not callable(found):
+            raise UsageError(
+                f"Model {self.name!r} cannot be made, {self.target!r} is not a function: "
+                "name a function that returns an estimator."
+            )
+        return found  # type: ignore[no-any-return]
+
+
+def _specs_of(source: object, origin: str) -> tuple[ModelSpec, ...]:
+    """The specs in a module, or in what an entry point names."""
+    if isinstance(source, ModelSpec):
+        found: tuple[Any, ...] = (source,)
+    elif isinstance(source, tuple | list):
+        found = tuple(source)
+    else:
+        found = tuple(getattr(source, "SPECS", ())) or (getattr(source, "SPEC", None),)
+    if not found or not all(isinstance(spec, ModelSpec) for spec in found):
+        raise UsageError(
+            f"{origin} holds no model: give its module a SPEC (a ModelSpec) or SPECS (a tuple)."
+        )
+    return found
+
+
+@cache
+def _registered() -> Mapping[str, ModelSpec]:
+    found: dict[str, ModelSpec] = {}
+    origins: dict[str, str] = {}
+
+    def add(source: object, origin: str) -> None:
+        for spec in _specs_of(source, origin):
+            if spec.name in found:
+                raise UsageError(
+                    f"Two models are called {spec.name!r}, one in {origins[spec.name]} and one in "
+                    f"{origin}: rename one, or uninstall its package."
+                )
+            found[spec.name] = spec
+            origins[spec.name] = origin
+
+    for module in BUILT_IN_MODULES:
+        add(import_module(module), module)
+    for entry in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda one: one.value):
+        try:
+            loaded = entry.load()
+        except Exception as error:
+            raise UsageError(
+                f"The plug-in {entry.name!r} ({entry.value}) does not load ({error}): "
+                "repair or uninstall it."
+            ) from error
+        add(loaded, f"the plug-in {entry.name!r}")
+    return MappingProxyType(found)
+
+
+def names() -> tuple[str, ...]:
+    """Names of all models, in the order of the tables."""
+    return tuple(_registered())
+
+
+def specs() -> tuple[ModelSpec, ...]:
+    """Specs of all models, in the order of the tables."""
+    return tuple(_registered().values())
+
+
+def get(name: str) -> ModelSpec:
+    """The spec of one model.
+
+    Raises
+    ------
+    UsageError
+        Where there is no such model; the sentence names the nearest ones.
+
+    Examples
+    --------
+    >>> get("modified_cnn").title
+    'Modified CNN'
+    """
+    known = _registered()
+    if name in known:
+        return known[name]
+    raise UsageError(
+        f"There is no model {name!r}{did_you_mean(name.replace('-', '_'), known)}: "
+        f"choose from {', '.join(known)}."
+    )
+
+
+def create(name: str, **params: Any) -> Any:
+    """Make a fresh, unfitted estimator.
+
+    Parameters
+    ----------
+    name : str
+        A registered name.
+    **params
+        Parameters of the estimator, such as ``random_state``, or ``epochs`` for a network.
+
+    Returns
+    -------
+    estimator
+        A scikit-learn classifier over uint8 images of shape ``(n, height, width, channels)``.
+
+    Raises
+    ------
+    UsageError
+        Where there is no such model, or it does not take a parameter.
+    """
+    spec = get(name)
+    try:
+        return spec.factory()(**params)
+    except TypeError as error:
+        raise UsageError(f"Model {name!r} cannot be made so ({error}): correct the option.") from (
+            error
+        )
