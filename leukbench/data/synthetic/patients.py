@@ -1,0 +1,125 @@
+"""What differs between classes, and what differs between patients.
+
+Morphology after the FAB and WHO descriptions of B-lymphoid cells: haematogones are small with
+scant cytoplasm and condensed, even chromatin without nucleoli; blasts grow larger, their chromatin
+opens, nucleoli appear and the nuclear outline becomes irregular (Bennett et al. 1976,
+doi:10.1111/j.1365-2141.1976.tb03563.x; McKenna et al. 2001, doi:10.1182/blood.V98.8.2498).
+The numbers are chosen so that neighbouring classes overlap; they measure nobody's cells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leukbench.data.synthetic.config import CLASSES, SyntheticConfig
+
+PATIENT, IMAGE, COPY, STAIN = range(4)
+"""Streams of random numbers that never meet; the first word after the seed."""
+
+# Optical density of red, green, blue light in each unit of stain: red cell, cytoplasm, nucleus.
+_STAINS = np.array([[0.12, 0.40, 0.30], [0.52, 0.42, 0.13], [0.80, 1.36, 0.42]])
+
+
+def stream(config: SyntheticConfig, *key: int) -> np.random.Generator:
+    """Random numbers that depend on the seed and the key alone, not on what was drawn before."""
+    return np.random.default_rng([config.seed, *key])
+
+
+@dataclass(frozen=True)
+class Morphology:
+    """How leukocytes of one class look; lengths in micrometres.
+
+    Attributes
+    ----------
+    diameter, nuclear_fraction : float
+        Mean diameter of the cell, and area of the nucleus over area of the cell.
+    density, grain, contrast : float
+        Chromatin: mean amount of stain, size of the clumps, and their relative depth.
+    nucleoli, prominence : float
+        Mean number of nucleoli, and how much paler than the chromatin they are (0 to 1).
+    irregularity : float
+        Relative amplitude of the folds of the nuclear outline.
+    """
+
+    diameter: float
+    nuclear_fraction: float
+    density: float
+    grain: float
+    contrast: float
+    nucleoli: float
+    prominence: float
+    irregularity: float
+
+
+MORPHOLOGY = {
+    "Benign": Morphology(9.2, 0.86, 1.12, 0.75, 0.07, 0.0, 0.0, 0.025),
+    "Early": Morphology(11.0, 0.78, 1.04, 0.62, 0.14, 0.5, 0.35, 0.045),
+    "Pre": Morphology(12.6, 0.69, 0.97, 0.50, 0.21, 1.2, 0.50, 0.070),
+    "Pro": Morphology(14.2, 0.77, 0.92, 0.34, 0.28, 2.2, 0.70, 0.110),
+}
+
+
+@dataclass(frozen=True)
+class Patient:
+    """What all images of one patient share.
+
+    Attributes
+    ----------
+    stains : numpy.ndarray
+        Optical density per unit of red cell, cytoplasm and nucleus (rows) for R, G, B; ``(3, 3)``.
+    lamp : numpy.ndarray
+        Grey level of empty background in R, G, B.
+    tilt : numpy.ndarray
+        Fall of the light along x and y over half the field, and towards the corners.
+    blur : float
+        Standard deviation of the defocus in micrometres.
+    red_cover, red_diameter, pallor, clumping : float
+        Red cells: share of the field, diameter in micrometres, depth of the central pallor (0 to
+        1), and the chance that a cell lies against another.
+    leukocyte_size : float
+        Factor on the diameter of leukocytes.
+    """
+
+    stains: NDArray[np.float64]
+    lamp: NDArray[np.float64]
+    tilt: NDArray[np.float64]
+    blur: float
+    red_cover: float
+    red_diameter: float
+    pallor: float
+    clumping: float
+    leukocyte_size: float
+
+
+def draw_patient(config: SyntheticConfig, label: str, patient: int) -> Patient:
+    """Random effects of patient number `patient` of one class.
+
+    Every effect has the same distribution in every class, so that it tells nothing about the class
+    of a patient who was not seen; `confounding` alone breaks this.
+    """
+    number = CLASSES.index(label)
+    rng = stream(config, PATIENT, number, patient)
+    strength = config.patient_effect
+    bias = stream(config, STAIN, number).normal(0, 0.25 * config.confounding, (3, 3))
+
+    def near(mean: float, spread: float, low: float, high: float) -> float:
+        return float(np.clip(mean + strength * rng.normal(0, spread), low, high))
+
+    amount = np.clip(strength * rng.normal(0, 0.14, (3, 1)), -0.6, 0.6)
+    hue = np.clip(strength * rng.normal(0, 0.13, (3, 3)), -0.6, 0.6)
+    return Patient(
+        stains=_STAINS * np.exp(amount + hue + bias),
+        lamp=np.clip([240, 236, 238] + strength * rng.normal(0, 6.0, 3), 190, 250),
+        tilt=np.clip(
+            np.array([0.0, 0.0, 0.06]) + strength * rng.normal(0, [0.03, 0.03, 0.02]), -0.12, 0.12
+        ),
+        blur=near(0.20, 0.05, 0.10, 0.45),
+        red_cover=near(0.42, 0.13, 0.08, 0.75),
+        red_diameter=near(7.2, 0.35, 6.0, 8.6),
+        pallor=near(0.92, 0.12, 0.1, 1.0),
+        clumping=near(0.35, 0.2, 0.0, 0.8),
+        leukocyte_size=near(1.0, 0.045, 0.85, 1.18),
+    )
