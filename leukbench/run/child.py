@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import time
 import traceback
 from contextlib import suppress
@@ -19,12 +20,20 @@ from typing import Any, TextIO
 
 def main() -> None:
     """Serve jobs until standard input ends."""
+    threading.Thread(target=_follow_parent, args=(os.getppid(),), daemon=True).start()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what libraries print must not mix with the answers
     for line in sys.stdin:
         path = line.strip()
         if path:
             _serve(Path(path), answers)
+
+
+def _follow_parent(parent: int) -> None:
+    """End with the parent, even where that was killed."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
 
 
 def _serve(path: Path, answers: TextIO) -> None:

@@ -130,7 +130,7 @@ def _plan_model(
             "precision": resolve_precision(spec, training.precision),
         }
         if training.early_stopping:
-            parameters["early_stopping"] = training.early_stopping
+            parameters["patience"] = training.early_stopping
     identity = dict(common) | {
         "model": spec.name,
         "adapter_version": spec.adapter_version,

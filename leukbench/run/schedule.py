@@ -22,6 +22,9 @@ from leukbench.runfolder import TrialRecord
 class Reporter(Protocol):
     """Who is told how the trials go; called from several threads."""
 
+    def waiting(self, number: int, total: int) -> None:
+        """So many of all trials are to be run."""
+
     def started(self, plan: TrialPlan) -> None:
         """A trial begins."""
 

@@ -43,7 +43,10 @@ def run_trial(job: dict[str, Any], *, on_epoch: OnEpoch) -> dict[str, Any]:
     keras = job["framework"] == "keras"
     extra: dict[str, Any] = {}
     if keras:
-        extra["on_epoch"] = on_epoch
+        epochs = job["parameters"]["epochs"]
+        extra["on_epoch"] = lambda epoch, values: on_epoch(
+            {"epoch": epoch, "epochs": epochs} | values
+        )
         if len(validation):
             extra["validation_data"] = (images[validation], labels[validation])
         else:

@@ -1,0 +1,93 @@
+"""The command line: one verb a file, and one place where a fault becomes a sentence and a code."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+from typer.exceptions import Exit, TyperException
+
+from leukbench._version import __version__
+from leukbench.cli import data, listing, run
+from leukbench.errors import LeukbenchError, UsageError
+
+app = typer.Typer(
+    name="leukbench",
+    help="Referee for leukaemia image classifiers: same images, same split, every prediction kept.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Not for diagnosis.",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"leukbench {__version__}")
+        raise Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Options of every verb."""
+
+
+app.command("run-all")(run.run_all)
+app.command("run")(run.run_some)
+app.add_typer(listing.app, name="list")
+app.add_typer(data.app, name="data")
+
+
+def run_command_line(arguments: list[str]) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments : list of str
+        What was typed after the program's name.
+
+    Returns
+    -------
+    int
+        0 fine; 1 a regression or a difference; 2 a model failed or is degenerate; 3 wrong usage or
+        unreadable input; 4 leakage refused; 130 interrupted.
+    """
+    debug = "--debug" in arguments
+    rest = [argument for argument in arguments if argument != "--debug"]
+    try:
+        code = app(rest, standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except LeukbenchError as error:
+        if debug:
+            traceback.print_exc()
+        print(f"leukbench: {error}", file=sys.stderr)
+        return error.exit_code
+    except TyperException as error:
+        if debug:
+            traceback.print_exc()
+        message = error.format_message() if hasattr(error, "format_message") else str(error)
+        print(f"leukbench: {message} (leukbench --help lists the verbs.)", file=sys.stderr)
+        return UsageError.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        print("leukbench: interrupted; what was finished is kept.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 0
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        print(
+            f"leukbench: unexpected {type(error).__name__}: {error}; run again with --debug and "
+            "report what it prints.",
+            file=sys.stderr,
+        )
+        return UsageError.exit_code

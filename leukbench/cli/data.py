@@ -1,0 +1,82 @@
+"""The verb ``data``: describe a folder, fetch a known dataset, write synthetic smears."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Describe, fetch or synthesize images.", no_args_is_help=True)
+
+
+@app.command("info")
+def info(
+    folder: Annotated[Path, typer.Argument(help="Folder with one sub-folder a class.")],
+    skip_unreadable: Annotated[bool, typer.Option("--skip-unreadable")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> int:
+    """Print counts, sizes, fingerprint, licence and citation of a folder of images."""
+    from leukbench.data.catalog import get_entry
+    from leukbench.data.folder import load_folder, scan
+
+    dataset = load_folder(folder, skip_unreadable=skip_unreadable)
+    entry = get_entry(dataset.catalog) if dataset.catalog else None
+    sizes = Counter(f"{file.width}x{file.height}" for file in scan(dataset.root) if not file.fault)
+    facts = {
+        "name": dataset.name,
+        "recognised": entry.title if entry else "no known dataset",
+        "folder": str(dataset.root),
+        "images": len(dataset),
+        "classes": dataset.counts,
+        "sizes": dict(sizes.most_common(12)),
+        "different sizes": len(sizes),
+        "groups": len(set(dataset.groups)) if dataset.has_groups else "unknown",
+        "skipped": {image.path: image.reason for image in dataset.skipped},
+        "fingerprint": dataset.fingerprint,
+        "licence": entry.licence if entry else "unknown",
+        "citation": entry.citation if entry else "unknown",
+    }
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        return 0
+    for key, value in facts.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{name} {number}" for name, number in value.items()) or "none"
+        typer.echo(f"{key:<16} {value}")
+    return 0
+
+
+@app.command("fetch")
+def fetch(
+    name: Annotated[str, typer.Argument(help="A name of `leukbench list datasets`.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where to put it; the cache by default.")
+    ] = None,
+) -> int:
+    """Download a known dataset (extra `leukbench[data]`)."""
+    from leukbench.data.fetch import fetch_dataset
+
+    typer.echo(str(fetch_dataset(name, out)))
+    return 0
+
+
+@app.command("synthesize")
+def synthesize(
+    folder: Annotated[Path, typer.Argument(help="Folder to write; one sub-folder a class.")],
+    images: Annotated[int, typer.Option("--images", min=2, help="Images a class.")] = 60,
+    patients: Annotated[int, typer.Option("--patients", min=1, help="Patients a class.")] = 8,
+    size: Annotated[int, typer.Option("--size", min=32, help="Side in pixels.")] = 224,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed.")] = 0,
+) -> int:
+    """Write SYNTHETIC smears as PNG files, with their patients and planted copies."""
+    from leukbench.data.synthetic import SyntheticConfig, write_dataset
+
+    config = SyntheticConfig(
+        images_per_class=images, patients_per_class=patients, size=size, seed=seed
+    )
+    write_dataset(folder, config)
+    typer.echo(f"SYNTHETIC smears are in {folder}")
+    return 0

@@ -1,0 +1,182 @@
+"""What a person sees while trials run: a live line a trial, or plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from leukbench.run.execute import Preparation, RunOptions
+    from leukbench.run.plan import TrialPlan
+    from leukbench.runfolder import RunFolder, TrialRecord
+
+_EPOCH_LINE_SECONDS = 30.0
+
+
+class ConsoleReporter:
+    """Tells a console how a run goes; safe to call from several threads.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to write.
+    live : bool
+        Redraw running trials in place, instead of writing a line now and then.
+    """
+
+    def __init__(self, console: Console, *, live: bool) -> None:
+        self._console = console
+        self._running: dict[str, tuple[TrialPlan, float, Mapping[str, Any]]] = {}
+        self._lock = threading.Lock()
+        self._last_line = 0.0
+        self._waiting = 0
+        self._ended = 0
+        self._live = (
+            Live(console=console, refresh_per_second=4, get_renderable=self._draw, transient=True)
+            if live
+            else None
+        )
+
+    def open(self) -> None:
+        """Begin to redraw."""
+        if self._live is not None:
+            self._live.start()
+
+    def close(self) -> None:
+        """Stop redrawing."""
+        if self._live is not None:
+            self._live.stop()
+
+    def say(self, text: str) -> None:
+        """Write one line."""
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def prepared(self, options: RunOptions, prepared: Preparation) -> None:
+        """Say what was found."""
+        source = prepared.source
+        counts = ", ".join(f"{name} {number}" for name, number in source.counts.items())
+        known = f"recognised as {source.catalog}" if source.catalog else "no known dataset"
+        if source.synthetic:
+            known = "SYNTHETIC smears"
+        self.say(f"dataset   {source.name}: {len(source)} images ({counts}); {known}")
+        for image in source.skipped:
+            self.say(f"skipped   {image.path}: {image.reason}")
+        self.say(f"protocol  {options.protocol.name}: {options.protocol.title}")
+        parts = prepared.split.groupby(["fold", "part"]).size().unstack(fill_value=0)
+        first = ", ".join(f"{part} {number}" for part, number in parts.iloc[0].items())
+        folds = "" if len(parts) == 1 else f" in fold 0 of {len(parts)}"
+        self.say(f"split     {options.protocol.split.policy}: {first}{folds}")
+        precisions = {
+            plan.model: plan.parameters["precision"]
+            for plan in prepared.plans
+            if "precision" in plan.parameters
+        }
+        if precisions:
+            chosen = ", ".join(f"{name} {value}" for name, value in precisions.items())
+            self.say(f"precision {options.protocol.training.precision}: {chosen}")
+        self.say(f"run       {prepared.out}: {len(prepared.plans)} trials")
+
+    def plan(self, options: RunOptions, prepared: Preparation) -> None:
+        """Print every trial with whether it is finished and how long it may take."""
+        from leukbench.run.estimate import estimate_seconds
+
+        total = 0.0
+        for plan in prepared.plans:
+            state, seconds = estimate_seconds(plan, prepared, options)
+            total += seconds if state != "finished" else 0.0
+            self.say(f"  {plan.name:<44} {state:<9} {_clock(seconds):>8}  {plan.key[:12]}")
+        self.say(f"  about {_clock(total / options.jobs)} to go; nothing was run (--dry-run)")
+
+    def waiting(self, number: int, total: int) -> None:
+        """Say how many trials are to be run."""
+        self._waiting = number
+        done = total - number
+        if done:
+            self.say(f"resume    {done} of {total} trials are finished and are not run again")
+
+    def started(self, plan: TrialPlan) -> None:
+        """A trial begins."""
+        with self._lock:
+            self._running[plan.key] = (plan, time.monotonic(), {})
+        if self._live is None:
+            self.say(f"start     {plan.name}")
+
+    def epoch(self, plan: TrialPlan, values: Mapping[str, Any]) -> None:
+        """A network finished an epoch."""
+        with self._lock:
+            _, begun, _ = self._running[plan.key]
+            self._running[plan.key] = (plan, begun, values)
+            now = time.monotonic()
+            due = self._live is None and now - self._last_line >= _EPOCH_LINE_SECONDS
+            if due:
+                self._last_line = now
+        if due:
+            self.say(f"          {plan.name}: {_progress(values, now - begun)}")
+
+    def ended(self, plan: TrialPlan, record: TrialRecord) -> None:
+        """A trial is stored."""
+        with self._lock:
+            _, begun, _ = self._running.pop(plan.key)
+            self._ended += 1
+        seconds = _clock(time.monotonic() - begun)
+        reason = f": {record.reason}" if record.reason else ""
+        place = f"[{self._ended}/{self._waiting}]" if self._waiting else ""
+        self.say(f"{record.status:<9} {plan.name} in {seconds}{reason} {place}".rstrip())
+
+    def _draw(self) -> Table:
+        table = Table.grid(padding=(0, 2))
+        now = time.monotonic()
+        with self._lock:
+            for plan, begun, values in self._running.values():
+                table.add_row("running", plan.name, _progress(values, now - begun))
+        return table
+
+
+class QuietReporter(ConsoleReporter):
+    """Says nothing."""
+
+    def say(self, text: str) -> None:
+        """Write nothing."""
+
+
+@contextmanager
+def make_reporter(*, quiet: bool = False) -> Iterator[ConsoleReporter]:
+    """Give a reporter for standard error, live where it is a terminal."""
+    console = Console(file=sys.stderr)
+    reporter: ConsoleReporter
+    if quiet:
+        reporter = QuietReporter(console, live=False)
+    else:
+        reporter = ConsoleReporter(console, live=console.is_terminal)
+    reporter.open()
+    try:
+        yield reporter
+    finally:
+        reporter.close()
+
+
+def _progress(values: Mapping[str, Any], seconds: float) -> str:
+    if not values:
+        return _clock(seconds)
+    epoch, epochs = int(values["epoch"]), int(values["epochs"])
+    left = seconds / max(epoch, 1) * (epochs - epoch)
+    return (
+        f"epoch {epoch}/{epochs}  loss {values['loss']:.3f}  accuracy {values['accuracy']:.3f}  "
+        f"{_clock(seconds)}, {_clock(left)} left"
+    )
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

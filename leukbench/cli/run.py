@@ -1,0 +1,178 @@
+"""The verbs ``run-all`` and ``run``: the main job."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from leukbench.cli import parse
+
+if TYPE_CHECKING:
+    from leukbench.run.execute import RunOptions
+
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder with one sub-folder a class; without it, synthetic smears."),
+]
+ProtocolName = Annotated[
+    str | None,
+    typer.Option("--protocol", help="Name or TOML file; paper with --data, demo without."),
+]
+Models = Annotated[
+    str | None, typer.Option("--models", help="Some models only, with commas between.")
+]
+Seeds = Annotated[str | None, typer.Option("--seeds", help="Seeds, as in 0,1,2 or 0-4.")]
+Folds = Annotated[str | None, typer.Option("--folds", help="Some folds of the split only.")]
+Epochs = Annotated[
+    int | None, typer.Option("--epochs", help="Epochs of every network; changes the protocol.")
+]
+Task = Annotated[
+    str | None,
+    typer.Option("--task", help="all or benign-malignant; changes the protocol."),
+]
+Precision = Annotated[
+    str | None,
+    typer.Option("--precision", help="auto, float32 or mixed_bfloat16; changes the protocol."),
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", help="Run folder; results/<dataset>-<protocol> by default.")
+]
+Jobs = Annotated[int, typer.Option("--jobs", help="Trials side by side.")]
+Timeout = Annotated[
+    str | None, typer.Option("--timeout", help="Longest time of one trial, as in 90s, 30m, 2h.")
+]
+Memory = Annotated[
+    str | None, typer.Option("--memory", help="Most memory of one trial, as in 800m, 8g.")
+]
+SkipUnreadable = Annotated[
+    bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be read.")
+]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Run again what is finished.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def run_all(
+    data: Data = None,
+    protocol: ProtocolName = None,
+    models: Models = None,
+    seeds: Seeds = None,
+    folds: Folds = None,
+    epochs: Epochs = None,
+    task: Task = None,
+    precision: Precision = None,
+    out: Out = None,
+    jobs: Jobs = 1,
+    timeout: Timeout = None,
+    memory: Memory = None,
+    skip_unreadable: SkipUnreadable = False,
+    fresh: Fresh = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> int:
+    """Compare all models of a protocol on one folder of images, and write the tables."""
+    options = _options(
+        data=data,
+        protocol=protocol,
+        changes={"training__epochs": epochs, "task": task, "training__precision": precision},
+        out=out,
+        models=parse.names("--models", models),
+        seeds=parse.numbers("--seeds", seeds),
+        folds=parse.numbers("--folds", folds),
+        jobs=jobs,
+        timeout=parse.duration("--timeout", timeout),
+        memory_mb=parse.memory("--memory", memory),
+        skip_unreadable=skip_unreadable,
+        fresh=fresh,
+    )
+    return _go(options, dry_run=dry_run, as_json=as_json)
+
+
+def run_some(
+    models: Annotated[list[str], typer.Argument(help="Models to run.")],
+    data: Data = None,
+    protocol: ProtocolName = None,
+    seeds: Seeds = None,
+    folds: Folds = None,
+    epochs: Epochs = None,
+    task: Task = None,
+    precision: Precision = None,
+    out: Out = None,
+    jobs: Jobs = 1,
+    timeout: Timeout = None,
+    memory: Memory = None,
+    skip_unreadable: SkipUnreadable = False,
+    fresh: Fresh = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> int:
+    """Run some models into the run folder of a protocol."""
+    return run_all(
+        data=data,
+        protocol=protocol,
+        models=",".join(models),
+        seeds=seeds,
+        folds=folds,
+        epochs=epochs,
+        task=task,
+        precision=precision,
+        out=out,
+        jobs=jobs,
+        timeout=timeout,
+        memory=memory,
+        skip_unreadable=skip_unreadable,
+        fresh=fresh,
+        dry_run=dry_run,
+        as_json=as_json,
+    )
+
+
+def _options(*, data: Path | None, protocol: str | None, changes: dict[str, Any], **rest: Any) -> RunOptions:
+    from leukbench.protocol import load_protocol, override
+    from leukbench.run.execute import RunOptions
+
+    chosen = load_protocol(protocol or ("demo" if data is None else "paper"))
+    chosen = override(chosen, **{key: value for key, value in changes.items() if value is not None})
+    command = shlex.join(["leukbench", *sys.argv[1:]])
+    return RunOptions(protocol=chosen, data=data, command=command, **rest)
+
+
+def _go(options: RunOptions, *, dry_run: bool, as_json: bool) -> int:
+    from leukbench.cli.progress import make_reporter
+    from leukbench.errors import ModelFailure
+    from leukbench.run.execute import execute, prepare
+
+    with make_reporter(quiet=as_json) as reporter:
+        prepared = prepare(options)
+        reporter.prepared(options, prepared)
+        if dry_run:
+            reporter.plan(options, prepared)
+            return 0
+        folder = execute(options, prepared, reporter)
+    wanted = {plan.key for plan in prepared.plans}
+    bad = [record for record in folder.records if record.key in wanted and record.status != "ok"]
+    if as_json:
+        typer.echo(
+            json.dumps(
+                {
+                    "run": str(folder.path),
+                    "trials": {
+                        record.key: {"model": record.model, "status": record.status}
+                        for record in folder.records
+                    },
+                }
+            )
+        )
+    if bad:
+        print(
+            f"leukbench: {len(bad)} of {len(prepared.plans)} trials did not end well, the first is "
+            f"{bad[0].name}: {bad[0].status}, {bad[0].reason}.",
+            file=sys.stderr,
+        )
+        return ModelFailure.exit_code
+    return 0
