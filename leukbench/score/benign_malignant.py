@@ -1,0 +1,216 @@
+"""A run of several classes seen as one question: benign or malignant? With what errors cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from leukbench.errors import UsageError
+from leukbench.score.arrays import PROBABILITY_PREFIX, Groups, classes_of
+from leukbench.score.intervals import CONFIDENCE
+from leukbench.score.members import fold_mean, models_of
+from leukbench.score.metrics import scores_of
+from leukbench.score.per_class import classification_report, predictive_values
+from leukbench.score.trials import TrialPredictions
+
+BENIGN, MALIGNANT = "benign", "malignant"
+
+
+def find_benign(classes: Sequence[str], benign: str | None = None) -> str:
+    """Return the benign class: the one that is named, else the one that is called so.
+
+    Raises
+    ------
+    leukbench.errors.UsageError
+        Where the named class is none of `classes`, or none or several of them hold "benign".
+    """
+    if benign is not None:
+        if benign in classes:
+            return benign
+        raise UsageError(f"{benign!r} is no class of this run: name one of {', '.join(classes)}.")
+    called_so = [name for name in classes if BENIGN in name.casefold()]
+    if len(called_so) == 1:
+        return called_so[0]
+    raise UsageError(f"It is not clear which class is benign: name one of {', '.join(classes)}.")
+
+
+def binary_frame(frame: pd.DataFrame, benign: str) -> pd.DataFrame:
+    """Turn one trial's predictions into benign against malignant.
+
+    Malignant is every class but `benign`: an image of one malignant class that was taken for
+    another one is right. Its probability is the sum of theirs.
+    """
+    p_benign = frame[PROBABILITY_PREFIX + benign]
+    others = [PROBABILITY_PREFIX + c for c in classes_of(frame) if c != benign]
+    return pd.DataFrame(
+        {
+            "image": frame["image"],
+            "y_true": np.where(frame["y_true"] == benign, BENIGN, MALIGNANT),
+            "y_pred": np.where(frame["y_pred"] == benign, BENIGN, MALIGNANT),
+            PROBABILITY_PREFIX + BENIGN: p_benign,
+            PROBABILITY_PREFIX + MALIGNANT: frame[others].sum(axis=1, skipna=False),
+        }
+    )
+
+
+def binary_trials(
+    trials: Iterable[TrialPredictions], benign: str | None = None
+) -> list[TrialPredictions]:
+    """Turn all trials into benign against malignant, ready for every other function of this room.
+
+    Raises
+    ------
+    leukbench.errors.UsageError
+        As in `find_benign`.
+    """
+    return [
+        TrialPredictions(
+            model=t.model,
+            title=t.title,
+            family=t.family,
+            fold=t.fold,
+            seed=t.seed,
+            status=t.status,
+            frame=binary_frame(t.frame, find_benign(classes_of(t.frame), benign)),
+            n_train=t.n_train,
+        )
+        for t in trials
+    ]
+
+
+def cost_matrix(missed: float = 1.0, false_alarm: float = 1.0) -> pd.DataFrame:
+    """Return what each decision costs: rows true, columns predicted; being right costs nothing.
+
+    Parameters
+    ----------
+    missed : float
+        A malignant image called benign.
+    false_alarm : float
+        A benign image called malignant, in the same unit.
+    """
+    names = [BENIGN, MALIGNANT]
+    return pd.DataFrame([[0.0, false_alarm], [missed, 0.0]], index=names, columns=names)
+
+
+def expected_costs(frame: pd.DataFrame, costs: pd.DataFrame) -> tuple[float, float]:
+    """Return what a trial's decisions cost an image, and what the cheapest would have cost.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        One trial's predictions, of any classes.
+    costs : pandas.DataFrame
+        Rows true, columns predicted classes, all of those of `frame`.
+
+    Returns
+    -------
+    as_predicted : float
+        Mean over the images of the cost of ``y_pred``.
+    by_probability : float
+        The same where each image goes to the class of least expected cost under its probabilities
+        (Elkan 2001, "The foundations of cost-sensitive learning", IJCAI, eq. 1): what those
+        probabilities are worth at these costs. NaN where they are not finite.
+
+    Raises
+    ------
+    leukbench.errors.UsageError
+        Where `costs` lacks a class, or holds what is no finite number.
+    """
+    classes = list(classes_of(frame))
+    lacking = set(classes) - (set(costs.index) & set(costs.columns))
+    if lacking:
+        raise UsageError(
+            f"The cost matrix lacks {sorted(lacking)[0]!r}: give it a row and a column a class."
+        )
+    table = costs.loc[classes, classes].to_numpy(dtype=np.float64)
+    if not np.isfinite(table).all():
+        raise UsageError("The cost matrix holds what is no finite number: fill every cell.")
+    index = pd.Index(classes)
+    truth = index.get_indexer(pd.Index(frame["y_true"]))
+    predicted = index.get_indexer(pd.Index(frame["y_pred"]))
+    p = frame[[PROBABILITY_PREFIX + c for c in classes]].to_numpy(dtype=np.float64)
+    as_predicted = float(table[truth, predicted].mean())
+    if not np.isfinite(p).all():
+        return as_predicted, float("nan")
+    return as_predicted, float(table[truth, (p @ table).argmin(axis=1)].mean())
+
+
+def benign_malignant(
+    trials: Iterable[TrialPredictions],
+    groups: Groups | None = None,
+    *,
+    benign: str | None = None,
+    missed: float = 1.0,
+    false_alarm: float = 1.0,
+    prevalence: float | None = None,
+    confidence: float = CONFIDENCE,
+) -> pd.DataFrame:
+    """Score every model on the question that a reader of smears asks first.
+
+    Parameters
+    ----------
+    trials : iterable of TrialPredictions
+    groups : mapping of str to str, optional
+        Group of an image, for the bounds.
+    benign : str, optional
+        The benign class; default the one with "benign" in its name.
+    missed, false_alarm : float
+        Costs of the two errors, see `cost_matrix`.
+    prevalence : float, optional
+        Share of malignant images where the model would be used, for the predictive values; default
+        that of the test part.
+    confidence : float
+        Of the bounds.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a model: ``model``, ``benign`` (the class), ``accuracy``, ``sensitivity`` (malignant
+        found) and ``specificity`` (benign left alone) with ``_low`` and ``_high``, ``ppv``, ``npv``,
+        ``prevalence`` they are for, ``auroc``, ``expected_cost`` and ``expected_cost_by_probability``
+        (`expected_costs`, mean over trials).
+
+    Raises
+    ------
+    leukbench.errors.UsageError
+        Where it is not clear which class is benign, or the prevalence lies outside 0..1.
+    """
+    original = list(trials)
+    views = binary_trials(original, benign)
+    report = classification_report(views, groups, confidence=confidence)
+    by_class = report.set_index(["model", "class"])
+    costs = cost_matrix(missed, false_alarm)
+    names = {t.model: find_benign(classes_of(t.frame), benign) for t in original}
+    rows = []
+    for model in models_of(views):
+        malignant = by_class.loc[(model.model, MALIGNANT)]
+        scores = [scores_of(m.arrays, ("accuracy", "auroc")) for m in model.members]
+        own = sorted((v for v in views if v.model == model.model), key=lambda v: (v.fold, v.seed))
+        spent = [expected_costs(v.frame, costs) for v in own]
+        sensitivity, specificity = float(malignant["recall"]), float(malignant["specificity"])
+        support = float(malignant["support"])
+        share = support / (support + float(by_class.loc[(model.model, BENIGN), "support"]))
+        stated = share if prevalence is None else prevalence
+        ppv, npv = predictive_values(sensitivity, specificity, stated)
+        rows.append(
+            {
+                "model": model.model,
+                "benign": names[model.model],
+                "accuracy": fold_mean([s["accuracy"] for s in scores], model.members),
+                "sensitivity": sensitivity,
+                "sensitivity_low": malignant["recall_low"],
+                "sensitivity_high": malignant["recall_high"],
+                "specificity": specificity,
+                "specificity_low": malignant["specificity_low"],
+                "specificity_high": malignant["specificity_high"],
+                "ppv": ppv,
+                "npv": npv,
+                "prevalence": stated,
+                "auroc": fold_mean([s["auroc"] for s in scores], model.members),
+                "expected_cost": fold_mean([c[0] for c in spent], model.members),
+                "expected_cost_by_probability": fold_mean([c[1] for c in spent], model.members),
+            }
+        )
+    return pd.DataFrame(rows)

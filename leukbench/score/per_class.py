@@ -1,0 +1,209 @@
+"""Scores of each class: the classification report, and predictive values at a stated prevalence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from leukbench.errors import UsageError
+from leukbench.score.arrays import Arrays, FloatArray, Groups
+from leukbench.score.intervals import CONFIDENCE
+from leukbench.score.members import ModelTrials, models_of, per_fold
+from leukbench.score.metrics import confusion_matrix, mean_over_classes, per_class_scores
+from leukbench.score.summary import proportion_over_trials
+from leukbench.score.trials import TrialPredictions
+
+_SCORES = ("precision", "recall", "f1", "specificity", "npv")
+
+
+def predictive_values(
+    sensitivity: float, specificity: float, prevalence: float
+) -> tuple[float, float]:
+    """Return positive and negative predictive value where `prevalence` of all images are positive.
+
+    Bayes' theorem (Altman and Bland 1994, doi:10.1136/bmj.309.6947.102).
+
+    Parameters
+    ----------
+    sensitivity, specificity, prevalence : float
+        In 0..1.
+
+    Returns
+    -------
+    ppv, npv : float
+        NaN where nothing would be called positive (negative).
+
+    Raises
+    ------
+    leukbench.errors.UsageError
+        Where the prevalence lies outside 0..1.
+
+    Examples
+    --------
+    >>> [round(value, 3) for value in predictive_values(0.9, 0.9, 0.01)]
+    [0.083, 0.999]
+    """
+    if not 0.0 <= prevalence <= 1.0:
+        raise UsageError(f"The prevalence {prevalence} is no share: give a number from 0 to 1.")
+    called = sensitivity * prevalence + (1 - specificity) * (1 - prevalence)
+    passed = specificity * (1 - prevalence) + (1 - sensitivity) * prevalence
+    ppv = sensitivity * prevalence / called if called else float("nan")
+    npv = specificity * (1 - prevalence) / passed if passed else float("nan")
+    return ppv, npv
+
+
+def confusion_counts(
+    trials: Iterable[TrialPredictions],
+) -> dict[str, pd.DataFrame]:
+    """Return each model's confusion matrix, summed over folds and averaged over seeds.
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        By model: rows true, columns predicted classes; the cells add up to the tested images.
+    """
+    matrices = {}
+    for model in models_of(trials):
+        counts = sum(
+            np.mean([_counts(m.arrays) for m in members], axis=0)
+            for members in model.by_fold.values()
+        )
+        classes = model.members[0].arrays.classes
+        matrices[model.model] = pd.DataFrame(
+            np.asarray(counts),
+            index=pd.Index(classes, name="true"),
+            columns=pd.Index(classes, name="predicted"),
+        )
+    return matrices
+
+
+def _counts(a: Arrays) -> FloatArray:
+    return confusion_matrix(a.truth, a.predicted, len(a.classes)).astype(np.float64)
+
+
+def _average(values: Sequence[float], model: ModelTrials) -> float:
+    """Mean over seeds, then over the folds in which the number exists; NaN where it never does."""
+    return float(mean_over_classes(per_fold(values, model.members)))
+
+
+def _class_rows(
+    model: ModelTrials, scores: list[dict[str, FloatArray]], groups: Groups | None, level: float
+) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for k, label in enumerate(model.members[0].arrays.classes):
+        by_trial = {name: [float(s[name][k]) for s in scores] for name in _SCORES}
+
+        def found(a: Arrays, k: int = k) -> FloatArray:
+            return np.where(a.truth == k, a.correct, np.nan)
+
+        def passed(a: Arrays, k: int = k) -> FloatArray:
+            return np.where(a.truth != k, (a.predicted != k).astype(np.float64), np.nan)
+
+        positives, negatives = model.mean_over_trials(found), model.mean_over_trials(passed)
+        recall = proportion_over_trials(model, by_trial["recall"], positives, groups, level)
+        specificity = proportion_over_trials(model, by_trial["specificity"], negatives, groups, level)
+        rows.append(
+            {"model": model.model, "class": label}
+            | {name: _average(values, model) for name, values in by_trial.items()}
+            | {"support": len(positives[0])}
+            | {"recall_low": recall.low, "recall_high": recall.high}
+            | {"specificity_low": specificity.low, "specificity_high": specificity.high}
+        )
+    return rows
+
+
+def _average_rows(
+    model: ModelTrials, scores: list[dict[str, FloatArray]], images: int
+) -> list[dict[str, object]]:
+    """Accuracy, then macro and support-weighted averages over the classes of each test part."""
+    accuracy = [float(m.arrays.correct.mean()) for m in model.members]
+    macro: dict[str, list[float]] = {name: [] for name in _SCORES}
+    weighted: dict[str, list[float]] = {name: [] for name in _SCORES}
+    for trial in scores:
+        here = trial["support"] > 0
+        for name in _SCORES:
+            values, weights = trial[name][here], trial["support"][here]
+            exists = ~np.isnan(values)
+            macro[name].append(float(mean_over_classes(values)))
+            weighted[name].append(
+                float(np.average(values[exists], weights=weights[exists]))
+                if exists.any()
+                else float("nan")
+            )
+    head = {"model": model.model, "support": images}
+    return [
+        head | {"class": "accuracy", "f1": _average(accuracy, model)},
+        head | {"class": "macro avg"} | {n: _average(v, model) for n, v in macro.items()},
+        head | {"class": "weighted avg"} | {n: _average(v, model) for n, v in weighted.items()},
+    ]
+
+
+def classification_report(
+    trials: Iterable[TrialPredictions],
+    groups: Groups | None = None,
+    *,
+    prevalence: Mapping[str, float] | None = None,
+    confidence: float = CONFIDENCE,
+) -> pd.DataFrame:
+    """Report each class of each model, and the averages, in the form that scikit-learn prints.
+
+    Parameters
+    ----------
+    trials : iterable of TrialPredictions
+        Values are means over seeds and folds.
+    groups : mapping of str to str, optional
+        Group of an image, for the bounds.
+    prevalence : mapping of str to float, optional
+        Share of a class, by name, where the model would be used, in 0..1. Adds the columns
+        ``prevalence``, ``ppv_at_prevalence`` and ``npv_at_prevalence`` (`predictive_values`).
+    confidence : float
+        Of the bounds.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a model and class, then the model's rows ``accuracy`` (its value under ``f1``, where
+        scikit-learn prints it), ``macro avg`` and ``weighted avg``. Columns ``model``, ``class``,
+        ``precision`` (the positive predictive value), ``recall`` (the sensitivity), ``f1``,
+        ``support`` (distinct test images), ``specificity``, ``npv`` (both against the rest),
+        ``recall_low``, ``recall_high``, ``specificity_low``, ``specificity_high`` (as the bounds of
+        accuracy in `leukbench.score.summary.summarise`). Definitions, also for a class without a
+        test image: `leukbench.score.metrics.per_class_scores`.
+
+    Raises
+    ------
+    leukbench.errors.UsageError
+        Where `prevalence` names no class of the predictions, or a value outside 0..1.
+    """
+    rows: list[dict[str, object]] = []
+    for model in models_of(trials):
+        scores = [per_class_scores(_counts(m.arrays)) for m in model.members]
+        of_classes = _class_rows(model, scores, groups, confidence)
+        images = len(model.mean_over_trials()[0])
+        rows += of_classes + _average_rows(model, scores, images)
+    report = pd.DataFrame(rows, columns=[
+        "model", "class", "precision", "recall", "f1", "support", "specificity", "npv",
+        "recall_low", "recall_high", "specificity_low", "specificity_high",
+    ])  # fmt: skip
+    return report if prevalence is None else _at_prevalence(report, prevalence)
+
+
+def _at_prevalence(report: pd.DataFrame, prevalence: Mapping[str, float]) -> pd.DataFrame:
+    unknown = sorted(set(prevalence) - set(report["class"]))
+    if unknown:
+        raise UsageError(
+            f"The prevalence is given for {unknown[0]!r}, which is no class: name one of the classes."
+        )
+    stated = report["class"].map(dict(prevalence)).astype(np.float64)
+    values = np.full((len(report), 2), np.nan)
+    for row in np.flatnonzero(stated.notna()):
+        values[row] = predictive_values(
+            float(report["recall"].iloc[row]),
+            float(report["specificity"].iloc[row]),
+            float(stated.iloc[row]),
+        )
+    return report.assign(
+        prevalence=stated, ppv_at_prevalence=values[:, 0], npv_at_prevalence=values[:, 1]
+    )
