@@ -138,8 +138,13 @@ def _options(*, data: Path | None, protocol: str | None, changes: dict[str, Any]
 
     chosen = load_protocol(protocol or ("demo" if data is None else "paper"))
     chosen = override(chosen, **{key: value for key, value in changes.items() if value is not None})
-    command = shlex.join(["leukbench", *sys.argv[1:]])
-    return RunOptions(protocol=chosen, data=data, command=command, **rest)
+    return RunOptions(protocol=chosen, data=data, command=_command(), **rest)
+
+
+def _command() -> str:
+    """What was typed, with the last name alone of every folder: a record must not tell who ran it."""
+    parts = [Path(part).name if "/" in part else part for part in sys.argv[1:]]
+    return shlex.join(["leukbench", *parts])
 
 
 def _go(options: RunOptions, *, dry_run: bool, as_json: bool) -> int:

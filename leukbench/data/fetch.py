@@ -1,0 +1,110 @@
+"""Get known datasets through the packages that know how (extra ``leukbench[data]``)."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from leukbench.data.cache import writable_cache
+from leukbench.data.catalog import CatalogEntry, get_entry
+from leukbench.errors import DataError, UsageError
+
+
+def fetch_dataset(name: str, out: Path | None = None) -> Path:
+    """Download a dataset of the catalogue, unless it is there.
+
+    Parameters
+    ----------
+    name : str
+        A name of the catalogue.
+    out : Path, optional
+        Folder to put it in; by default below the cache.
+
+    Returns
+    -------
+    Path
+        The folder to pass with ``--data``.
+
+    Raises
+    ------
+    UsageError
+        Where the dataset is unknown, or the package that fetches it is not installed.
+    DataError
+        Where it cannot be downloaded; the sentence says how to get it by hand.
+    """
+    entry = get_entry(name)
+    kind, _, source = entry.fetch.partition(":")
+    folder = out or writable_cache("datasets", name)
+    if kind == "kaggle":
+        return _from_kaggle(entry, source, out)
+    if kind == "medmnist":
+        return _from_medmnist(entry, source, folder)
+    raise UsageError(f"{name} is not downloaded: {entry.by_hand}.")
+
+
+def _from_kaggle(entry: CatalogEntry, source: str, out: Path | None) -> Path:
+    try:
+        import kagglehub
+    except ImportError as error:
+        raise _needs_extra("kagglehub", entry) from error
+    try:
+        found = Path(kagglehub.dataset_download(source))
+    except Exception as error:
+        raise _by_hand(entry, error) from error
+    if out is not None:
+        shutil.copytree(found, out, dirs_exist_ok=True)
+        return out
+    return found
+
+
+def _from_medmnist(entry: CatalogEntry, source: str, folder: Path) -> Path:
+    try:
+        import medmnist
+    except ImportError as error:
+        raise _needs_extra("medmnist", entry) from error
+    target = folder / entry.name
+    if target.is_dir():
+        return target
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as work:
+        try:
+            info = medmnist.INFO[source]
+            loader = getattr(medmnist, info["python_class"])
+            parts = [
+                loader(split=part, download=True, root=work) for part in ("train", "val", "test")
+            ]
+        except Exception as error:
+            raise _by_hand(entry, error) from error
+        images = Path(work) / "images"
+        _write_images(parts, list(entry.counts), images)
+        images.rename(target)
+    return target
+
+
+def _write_images(parts: list[Any], classes: list[str], folder: Path) -> None:
+    """Write arrays as PNG files, one folder a class; MedMNIST numbers classes alphabetically."""
+    from PIL import Image
+
+    numbers: Counter[str] = Counter()
+    for part in parts:
+        for pixels, target in zip(part.imgs, part.labels.ravel(), strict=True):
+            label = classes[int(target)]
+            numbers[label] += 1
+            place = folder / label / f"{part.split}-{numbers[label]:05d}.png"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(place)
+
+
+def _needs_extra(package: str, entry: CatalogEntry) -> UsageError:
+    return UsageError(
+        f"Fetching {entry.name} needs the package {package}: pip install 'leukbench[data]', or "
+        f"{entry.by_hand}."
+    )
+
+
+def _by_hand(entry: CatalogEntry, error: Exception) -> DataError:
+    cause = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+    return DataError(f"{entry.name} could not be downloaded ({cause}): {entry.by_hand}.")
