@@ -1,0 +1,132 @@
+"""What a printed number can stand for: the exact interval of values that it rounds or cuts off.
+
+A value printed as ``m`` units in the last place came from ``[m - 1/2, m + 1/2]`` when it was rounded
+(whatever is done with halves) and from ``[m, m + 1]`` when it was cut off. The intervals are closed, so
+that a cut done in binary floating point (``int(0.29 * 100) == 28``) is no contradiction. Reasoning from
+such intervals to the integers behind them is the idea of the GRIM test: Brown NJL, Heathers JAJ (2017),
+"The GRIM test", Social Psychological and Personality Science 8(4):363-369, doi:10.1177/1948550616673876.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from leukbench.errors import DataError
+
+Style = Literal["rounded", "cut", "either"]
+Unit = Literal["fraction", "percent"]
+Interval = tuple[Fraction, Fraction]
+
+MISSING = frozenset({"", "-", "–", "—", "−", "na", "n/a", "nan", "none", "not reported", "nr"})
+MAX_DECIMALS = 8
+_NUMBER = re.compile(r"([+-]?)(\d+)(?:\.(\d*))?\s*(%?)")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One printed share, read as a fraction of one.
+
+    Attributes
+    ----------
+    text : str
+        The number as printed.
+    unit : {"fraction", "percent"}
+        How the digits are read.
+    value : Fraction
+        The printed value, as a fraction of one (``97.69`` percent is 9769/10000).
+    step : Fraction
+        One unit in the last printed place, on the same scale.
+
+    Examples
+    --------
+    >>> cell = Cell.read("97.69", "percent")
+    >>> cell.fits(Fraction(637, 652)), cell.style_of(Fraction(637, 652))
+    (True, 'cut')
+    """
+
+    text: str
+    unit: Unit
+    value: Fraction
+    step: Fraction
+
+    @classmethod
+    def read(cls, text: str, unit: Unit) -> Cell:
+        """Read `text` in one unit; the text must have passed `units_of`."""
+        match = _NUMBER.fullmatch(text.strip())
+        if match is None:
+            raise DataError(f"{text!r} is not a number: print a share such as 97.69 or 0.977.")
+        sign, whole, decimals, _ = match.groups()
+        places = len(decimals or "")
+        scale = 10**places * (100 if unit == "percent" else 1)
+        value = Fraction(int(sign + whole + (decimals or "")), scale)
+        return cls(text.strip(), unit, value, Fraction(1, scale))
+
+    def interval(self, style: Style = "either") -> Interval:
+        """Closed interval of the values, within 0..1, that are printed like this."""
+        low = self.value - (0 if style == "cut" else self.step / 2)
+        high = self.value + (self.step / 2 if style == "rounded" else self.step)
+        return max(low, Fraction(0)), min(high, Fraction(1))
+
+    def fits(self, value: Fraction, style: Style = "either") -> bool:
+        """Whether `value` (0..1) may have been printed as this cell."""
+        low, high = self.interval(style)
+        return low <= value <= high
+
+    def style_of(self, value: Fraction) -> str:
+        """How `value` became this cell: ``rounded``, ``cut`` or ``no``."""
+        if self.fits(value, "rounded"):
+            return "rounded"
+        return "cut" if self.fits(value, "cut") else "no"
+
+    def show(self, value: Fraction) -> str:
+        """`value` in this cell's unit, with two digits more than were printed (at least four)."""
+        return show(value, self.unit)
+
+
+def units_of(text: str) -> tuple[Unit, ...]:
+    """Return the units in which a printed share can be read, the likelier first.
+
+    Parameters
+    ----------
+    text : str
+        For example ``"97.69"``, ``"0.98"``, ``"100"`` or ``"97.7 %"``.
+
+    Returns
+    -------
+    tuple of {"fraction", "percent"}
+        Empty for a number that is no share of anything: negative, or above 100.
+
+    Raises
+    ------
+    DataError
+        If the text is no number, or has more than eight decimals.
+    """
+    match = _NUMBER.fullmatch(text.strip())
+    if match is None:
+        raise DataError(f"{text!r} is not a number: print a share such as 97.69 or 0.977.")
+    sign, whole, decimals, percent = match.groups()
+    if len(decimals or "") > MAX_DECIMALS:
+        raise DataError(f"{text!r} has more than {MAX_DECIMALS} decimals: round it.")
+    value = Fraction(f"{sign}{whole}.{decimals or '0'}")
+    if value < 0 or value > 100:
+        return ()
+    if percent or value > 1:
+        return ("percent",)
+    return ("fraction", "percent")
+
+
+def missing(text: str) -> bool:
+    """Whether a cell says that there is no value: empty, a dash, "n/a"."""
+    return text.strip().lower() in MISSING
+
+
+def show(value: Fraction, unit: Unit = "percent") -> str:
+    """A share as text: two decimals of a percent, or four of a fraction.
+
+    >>> show(Fraction(61, 63)), show(Fraction(61, 63), "fraction")
+    ('96.83', '0.9683')
+    """
+    return f"{float(value) * 100:.2f}" if unit == "percent" else f"{float(value):.4f}"
