@@ -28,7 +28,7 @@ def check_images(X: Any) -> NDArray[np.uint8]:
     UsageError
         Where the type or the shape is another.
     """
-    images = np.asanyarray(X)
+    images: NDArray[np.uint8] = np.asanyarray(X)
     if images.dtype != np.uint8:
         raise UsageError(f"Models take uint8 images, X is {images.dtype}: pass the pixels as read.")
     if images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in images.shape:

@@ -26,6 +26,10 @@ ENTRY_POINT_GROUP = "leukbench.models"
 BUILT_IN_MODULES = (
     "leukbench.models.modified_cnn",
     "leukbench.models.vgg",
+    "leukbench.models.alexnet",
+    "leukbench.models.googlenet",
+    "leukbench.models.mobilenet",
+    "leukbench.models.classical",
 )
 
 

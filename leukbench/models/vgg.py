@@ -19,8 +19,8 @@ CONVOLUTIONS = {16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 _REFERENCE = "Simonyan and Zisserman 2015, arXiv:1409.1556"
 _RECIPE = "He initialisation, Adam, learning rate 0.0001, dropout 0.5 after each hidden layer."
 _DEPARTURES = (
-    "The last feature map is as small as the input makes it (1x1x512 at 50x50, 7x7x512 at 224x224), "
-    "and the first hidden layer as narrow on its input side.",
+    "The last feature map is as small as the input makes it (1x1x512 at 50x50 instead of 7x7x512), "
+    "and the first hidden layer has as few weights.",
     "He initialisation instead of weights taken from a shallower trained network.",
     "Adam instead of stochastic gradient descent, no weight decay.",
 )

@@ -1,0 +1,87 @@
+"""AlexNet in one column: five convolutions, two hidden layers of 4096.
+
+Krizhevsky, Sutskever and Hinton 2012 in the single-column form of Krizhevsky 2014, "One weird trick
+for parallelizing convolutional neural networks", section 5, as torchvision has it: 61,100,840
+parameters at 224x224x3 and 1000 classes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from leukbench.models.registry import ModelSpec
+
+if TYPE_CHECKING:
+    from leukbench.models.keras_classifier import KerasClassifier
+
+SPEC = ModelSpec(
+    name="alexnet",
+    title="AlexNet",
+    family="deep",
+    target="leukbench.models.alexnet:build",
+    reference="Krizhevsky et al. 2012, doi:10.1145/3065386; Krizhevsky 2014, arXiv:1404.5997",
+    framework="keras",
+    recipe="He initialisation, Adam, learning rate 0.0001, dropout 0.5 before each hidden layer.",
+    departures=(
+        "The single-column form of 2014: one tower instead of two, no local response "
+        "normalisation.",
+        "The 11x11 stem has stride 4 from 128 pixels up, 2 from 64 and 1 below: with 4 nothing "
+        "would be left of a 50x50 image.",
+        "The last feature map is as small as the input makes it (4x4x256 at 50x50 instead of "
+        "6x6x256), and the first hidden layer has as few weights.",
+        "He initialisation; Adam instead of stochastic gradient descent, no weight decay.",
+    ),
+    bfloat16=True,
+)
+
+
+def layers(shape: tuple[int, int, int], classes: int) -> Any:
+    """The architecture, top to bottom, for images of 32x32 or more."""
+    import keras
+    from keras import layers as L
+
+    side = min(shape[:2])
+    start = "he_normal"
+    network = keras.Sequential(
+        [
+            keras.Input(shape, dtype="uint8"),
+            L.Rescaling(1 / 255, name="scale"),
+            L.ZeroPadding2D(2, name="pad1"),
+        ],
+        name="alexnet",
+    )
+    for number, (width, kernel, pool) in enumerate(
+        ((64, 11, True), (192, 5, True), (384, 3, False), (256, 3, False), (256, 3, True)), 1
+    ):
+        network.add(
+            L.Conv2D(
+                width,
+                kernel,
+                strides=stem_stride(side) if number == 1 else 1,
+                padding="valid" if number == 1 else "same",
+                activation="relu",
+                kernel_initializer=start,
+                name=f"conv{number}",
+            )
+        )
+        if pool:
+            network.add(L.MaxPooling2D(3, 2, name=f"pool{number}"))
+    network.add(L.Flatten(name="flatten"))
+    for number in (6, 7):
+        network.add(L.Dropout(0.5, name=f"dropout{number}"))
+        network.add(L.Dense(4096, activation="relu", kernel_initializer=start, name=f"fc{number}"))
+    network.add(L.Dense(classes, activation="softmax", dtype="float32", name="predictions"))
+    return network
+
+
+def stem_stride(side: int) -> int:
+    """Stride of the first convolution for images whose shorter side has this many pixels."""
+    return 4 if side >= 128 else 2 if side >= 64 else 1
+
+
+def build(**recipe: Any) -> KerasClassifier:
+    """The architecture with its recipe."""
+    from leukbench.models.keras_classifier import KerasClassifier
+
+    defaults = {"layers": "leukbench.models.alexnet:layers", "learning_rate": 1e-4}
+    return KerasClassifier(**{**defaults, **recipe})

@@ -1,0 +1,98 @@
+"""What the classical models see of an image: its Fourier spectrum and its histogram.
+
+Keerthivasan and Saranya 2023, section 3.5, name both features and no more. Colour images are turned
+grey first, with the weights of OpenCV's BGR2GRAY read in the order red, green, blue.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from leukbench.models.arrays import check_images
+
+# ITU-R BT.601 luma, as in OpenCV's colour conversions.
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+_CHUNK = 512
+
+
+def to_grey(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Grey values 0..255, shape ``(n, height, width)``.
+
+    Parameters
+    ----------
+    images : numpy.ndarray of uint8, shape (n, height, width, 1 or 3)
+        Three channels are red, green, blue.
+    """
+    if images.shape[3] == 1:
+        return images[..., 0].astype(np.float32)
+    return np.asarray(images.astype(np.float32) @ LUMA)
+
+
+class FourierSpectrum(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Log-magnitude of the half-plane of the discrete Fourier transform.
+
+    The transform of a real image is symmetric, so that half of the plane holds all of it: an image
+    of ``height x width`` gives ``height * (width // 2 + 1)`` numbers ``log(1 + |F|)``, where F is
+    the unnormalised transform of the grey values scaled to 0..1 (1300 numbers at 50x50).
+    """
+
+    def fit(self, X: NDArray[np.uint8], y: Any = None) -> FourierSpectrum:
+        """Remember the size of the images; nothing else is learned."""
+        self.image_shape_ = check_images(X).shape[1:3]
+        return self
+
+    def transform(self, X: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Spectra of the images.
+
+        Returns
+        -------
+        numpy.ndarray of float32, shape (n, height * (width // 2 + 1))
+        """
+        images = check_images(X)
+        return np.concatenate(
+            [_log_spectrum(images[i : i + _CHUNK]) for i in range(0, len(images), _CHUNK)]
+        )
+
+
+class GreyHistogram(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Share of the pixels in each of the 256 grey values."""
+
+    def fit(self, X: NDArray[np.uint8], y: Any = None) -> GreyHistogram:
+        """Remember the size of the images; nothing else is learned."""
+        self.image_shape_ = check_images(X).shape[1:3]
+        return self
+
+    def transform(self, X: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Histograms of the images.
+
+        Returns
+        -------
+        numpy.ndarray of float32, shape (n, 256)
+            Rows sum to 1.
+        """
+        levels = np.rint(to_grey(check_images(X))).astype(np.uint8)
+        return histograms(levels.reshape(len(levels), -1), 256)
+
+
+def histograms(levels: NDArray[np.uint8], bins: int) -> NDArray[np.float32]:
+    """Shares of the values 0..bins-1 in each row.
+
+    Parameters
+    ----------
+    levels : numpy.ndarray of uint8, shape (n, pixels)
+        Values below ``bins``.
+    bins : int
+        How many values there are.
+    """
+    counts = np.stack([np.bincount(row, minlength=bins) for row in levels])
+    return (counts / levels.shape[1]).astype(np.float32)
+
+
+def _log_spectrum(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    spectrum = np.abs(fft.rfft2(to_grey(images) / np.float32(255)))
+    return np.log1p(spectrum).reshape(len(images), -1).astype(np.float32)

@@ -1,0 +1,118 @@
+"""MobileNetV2: seventeen inverted residuals with linear bottlenecks.
+
+Sandler et al. 2018, "MobileNetV2: Inverted Residuals and Linear Bottlenecks", Table 2. 3,504,872
+trainable parameters at 224x224x3 and 1000 classes, and 34,112 running means and variances.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from leukbench.models.registry import ModelSpec
+
+if TYPE_CHECKING:
+    from leukbench.models.keras_classifier import KerasClassifier
+
+SPEC = ModelSpec(
+    name="mobilenet_v2",
+    title="MobileNetV2",
+    family="deep",
+    target="leukbench.models.mobilenet:build",
+    reference="Sandler et al. 2018, arXiv:1801.04381",
+    framework="keras",
+    recipe="He initialisation, Adam, learning rate 0.001 falling by a cosine after a warm-up, "
+    "dropout 0.2, normalisation momentum 0.9.",
+    departures=(
+        "The stem has stride 2 from 96 pixels up and 1 below, so that 4x4 and not 2x2 is left of a "
+        "50x50 image at the end.",
+        "Batch normalisation with momentum 0.9: with the usual 0.99 its running means lag behind "
+        "where an epoch has forty steps.",
+        "Adam with a cosine schedule instead of RMSProp with decay, no weight decay.",
+    ),
+)
+
+# Expansion, maps, repetitions, stride of the first: Table 2 of the paper.
+STAGES = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+
+
+def features(x: Any, side: int) -> Any:
+    """All but the classifier: from scaled images to 1280 maps.
+
+    Parameters
+    ----------
+    x : keras.KerasTensor
+        Images in -1..1.
+    side : int
+        Their shorter side in pixels; it decides the stride of the stem.
+    """
+    from keras import layers as L
+
+    def convolve(x: Any, width: int, kernel: int, strides: int, name: str, relu: bool) -> Any:
+        x = L.Conv2D(
+            width,
+            kernel,
+            strides=strides,
+            padding="same",
+            use_bias=False,
+            kernel_initializer="he_normal",
+            name=name,
+        )(x)
+        return normalise(x, name, relu)
+
+    def normalise(x: Any, name: str, relu: bool) -> Any:
+        x = L.BatchNormalization(momentum=0.9, epsilon=1e-3, name=f"{name}_norm")(x)
+        return L.ReLU(6.0, name=f"{name}_relu")(x) if relu else x
+
+    x = convolve(x, 32, 3, 2 if side >= 96 else 1, "stem", relu=True)
+    number = 0
+    for expansion, width, repetitions, stride in STAGES:
+        for repetition in range(repetitions):
+            number += 1
+            name = f"block{number}"
+            strides = stride if repetition == 0 else 1
+            before, maps = x, x.shape[-1]
+            if expansion > 1:
+                x = convolve(x, maps * expansion, 1, 1, f"{name}_expand", relu=True)
+            x = L.DepthwiseConv2D(
+                3,
+                strides=strides,
+                padding="same",
+                use_bias=False,
+                depthwise_initializer="he_normal",
+                name=f"{name}_depthwise",
+            )(x)
+            x = normalise(x, f"{name}_depthwise", relu=True)
+            x = convolve(x, width, 1, 1, f"{name}_project", relu=False)
+            if strides == 1 and maps == width:
+                x = L.Add(name=f"{name}_add")([before, x])
+    return convolve(x, 1280, 1, 1, "last", relu=True)
+
+
+def layers(shape: tuple[int, int, int], classes: int) -> Any:
+    """The architecture, top to bottom, for images of 32x32 or more."""
+    import keras
+    from keras import layers as L
+
+    inputs = keras.Input(shape, dtype="uint8")
+    x = L.Rescaling(1 / 127.5, offset=-1.0, name="scale")(inputs)
+    x = features(x, min(shape[:2]))
+    x = L.GlobalAveragePooling2D(name="average")(x)
+    x = L.Dropout(0.2, name="dropout")(x)
+    x = L.Dense(classes, activation="softmax", dtype="float32", name="predictions")(x)
+    return keras.Model(inputs, x, name="mobilenet_v2")
+
+
+def build(**recipe: Any) -> KerasClassifier:
+    """The architecture with its recipe."""
+    from leukbench.models.keras_classifier import KerasClassifier
+
+    defaults = {"layers": "leukbench.models.mobilenet:layers", "schedule": "cosine"}
+    return KerasClassifier(**{**defaults, **recipe})
