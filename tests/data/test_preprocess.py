@@ -1,0 +1,78 @@
+"""The preprocessing stage is the plain OpenCV sequence, byte for byte, and is run once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from leukbench.data import preprocess
+from leukbench.data.dataset import Dataset
+from leukbench.data.folder import load_folder
+from leukbench.data.preprocess import preprocess_dataset, preprocessed_file
+from leukbench.protocol import Preprocessing
+
+MakeFolder = Callable[..., Path]
+
+
+def plain(path: Path, settings: Preprocessing) -> np.ndarray:
+    image = cv2.imread(str(path))
+    code = cv2.COLOR_BGR2GRAY if settings.colour == "grey" else cv2.COLOR_BGR2RGB
+    image = cv2.cvtColor(image, code)
+    if settings.median_kernel > 1:
+        image = cv2.medianBlur(image, settings.median_kernel)
+    image = cv2.resize(image, (settings.size, settings.size))
+    return image.reshape(settings.size, settings.size, -1)
+
+
+def check(dataset: Dataset, settings: Preprocessing) -> None:
+    found = preprocess_dataset(dataset, settings)
+    assert found.dtype == np.uint8
+    assert found.shape == (len(dataset), settings.size, settings.size, settings.channels)
+    for index in range(len(dataset)):
+        np.testing.assert_array_equal(found[index], plain(dataset.absolute(index), settings))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Preprocessing(),
+        Preprocessing(size=64, colour="rgb", median_kernel=0),
+        Preprocessing(size=33, colour="rgb", median_kernel=3),
+    ],
+)
+def test_equal_to_plain_opencv(make_folder: MakeFolder, settings: Preprocessing) -> None:
+    root = make_folder(suffixes=(".png", ".jpg", ".bmp", ".tif"), sizes=((30, 41), (64, 48)))
+    check(load_folder(root), settings)
+
+
+@pytest.mark.realdata
+def test_equal_to_plain_opencv_on_the_real_images(all_pbs: Path) -> None:
+    check(load_folder(all_pbs), Preprocessing())
+
+
+def test_run_once_then_memory_mapped(make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = load_folder(make_folder())
+    first = np.array(preprocess_dataset(dataset, Preprocessing()))
+
+    def refuse(*arguments: object) -> None:
+        raise AssertionError("the images were preprocessed again")
+
+    monkeypatch.setattr(preprocess, "preprocess_image", refuse)
+    again = preprocess_dataset(dataset, Preprocessing())
+    assert isinstance(again, np.memmap)
+    assert not again.flags.writeable
+    np.testing.assert_array_equal(first, again)
+
+
+def test_settings_and_images_have_files_of_their_own(make_folder: MakeFolder) -> None:
+    one, two = load_folder(make_folder("one")), load_folder(make_folder("two", images=5))
+    files = {
+        preprocessed_file(dataset, settings)
+        for dataset in (one, two)
+        for settings in (Preprocessing(), Preprocessing(size=51), Preprocessing(median_kernel=3))
+    }
+    assert len(files) == 6
