@@ -1,4 +1,4 @@
-"""From prediction frames to arrays: class codes, checked probabilities, images in one order, groups."""
+"""From prediction frames to arrays: class codes, checked probabilities, one order, groups."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ class Arrays:
     @property
     def correct(self) -> FloatArray:
         """One for a right and zero for a wrong prediction, shape (n,)."""
-        return (self.truth == self.predicted).astype(np.float64)
+        right: FloatArray = (self.truth == self.predicted).astype(np.float64)
+        return right
 
 
 def classes_of(frame: pd.DataFrame) -> tuple[str, ...]:
@@ -62,9 +63,7 @@ def classes_of(frame: pd.DataFrame) -> tuple[str, ...]:
         if name.startswith(PROBABILITY_PREFIX)
     )
     if len(names) < 2:
-        raise DataError(
-            "The predictions have fewer than two columns p_<class>: write one a class, in class order."
-        )
+        raise DataError("The predictions have fewer than two columns p_<class>: write one a class.")
     return names
 
 

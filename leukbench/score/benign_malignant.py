@@ -168,9 +168,9 @@ def benign_malignant(
     -------
     pandas.DataFrame
         One row a model: ``model``, ``benign`` (the class), ``accuracy``, ``sensitivity`` (malignant
-        found) and ``specificity`` (benign left alone) with ``_low`` and ``_high``, ``ppv``, ``npv``,
-        ``prevalence`` they are for, ``auroc``, ``expected_cost`` and ``expected_cost_by_probability``
-        (`expected_costs`, mean over trials).
+        found) and ``specificity`` (benign left alone) with ``_low`` and ``_high``, ``ppv``,
+        ``npv``, ``prevalence`` they are for, ``auroc``, ``expected_cost`` and
+        ``expected_cost_by_probability`` (`expected_costs`, mean over trials).
 
     Raises
     ------
@@ -180,18 +180,18 @@ def benign_malignant(
     original = list(trials)
     views = binary_trials(original, benign)
     report = classification_report(views, groups, confidence=confidence)
-    by_class = report.set_index(["model", "class"])
+    by_class = {(row["model"], row["class"]): row for row in report.to_dict("records")}
     costs = cost_matrix(missed, false_alarm)
     names = {t.model: find_benign(classes_of(t.frame), benign) for t in original}
     rows = []
     for model in models_of(views):
-        malignant = by_class.loc[(model.model, MALIGNANT)]
+        malignant = by_class[model.model, MALIGNANT]
         scores = [scores_of(m.arrays, ("accuracy", "auroc")) for m in model.members]
         own = sorted((v for v in views if v.model == model.model), key=lambda v: (v.fold, v.seed))
         spent = [expected_costs(v.frame, costs) for v in own]
         sensitivity, specificity = float(malignant["recall"]), float(malignant["specificity"])
         support = float(malignant["support"])
-        share = support / (support + float(by_class.loc[(model.model, BENIGN), "support"]))
+        share = support / (support + float(by_class[model.model, BENIGN]["support"]))
         stated = share if prevalence is None else prevalence
         ppv, npv = predictive_values(sensitivity, specificity, stated)
         rows.append(

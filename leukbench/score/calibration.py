@@ -134,7 +134,7 @@ def fit_temperature(
     """
     if len(validation_truth) == 0:
         raise DataError(
-            "There is no validation image to fit the temperature on: give the split a validation part."
+            "There is no validation image to fit the temperature on: let the split set some aside."
         )
     logits = np.log(np.maximum(validation_probabilities, _TINY))
     logits = logits - logits.max(axis=1, keepdims=True)

@@ -14,6 +14,9 @@ from leukbench.score.arrays import FloatArray, IntArray
 
 CONFIDENCE = 0.95
 
+_ROUNDING = 1e-12
+"""Below this, numbers that should be equal differ by floating point alone."""
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -25,7 +28,7 @@ class Interval:
 
 
 def wilson(successes: float, n: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Return the score interval of a proportion (Wilson 1927, doi:10.1080/01621459.1927.10502953).
+    """Return Wilson's interval of a proportion (1927, doi:10.1080/01621459.1927.10502953).
 
     Parameters
     ----------
@@ -38,8 +41,8 @@ def wilson(successes: float, n: float, confidence: float = CONFIDENCE) -> tuple[
     Returns
     -------
     low, high : float
-        Within 0..1, without continuity correction (Newcombe 1998, method 3,
-        doi:10.1002/(SICI)1097-0258(19980430)17:8<857::AID-SIM777>3.0.CO;2-E).
+        Within 0..1, without continuity correction (Newcombe 1998, Statistics in Medicine
+        17:857-872, method 3).
 
     Examples
     --------
@@ -54,7 +57,7 @@ def design_effect(values: FloatArray, groups: IntArray) -> float:
     """Return how many times the variance of a mean grows because images come in groups.
 
     The between-groups (linearised) variance of the mean over the variance that independent images
-    of the same values would give (Kish 1965, "Survey Sampling", section 5.4; Rao and Scott 1992,
+    of the same values would give (Kish 1965, "Survey Sampling"; Rao and Scott 1992,
     doi:10.2307/2532311).
 
     Parameters
@@ -74,7 +77,7 @@ def design_effect(values: FloatArray, groups: IntArray) -> float:
         return 1.0
     rest = values - values.mean()
     independent = float((rest**2).sum())
-    if independent < 1e-12 or n_groups == 1:
+    if independent < _ROUNDING or n_groups == 1:
         return len(values) / n_groups
     by_group = np.bincount(groups, weights=rest)
     return max(1.0, n_groups / (n_groups - 1) * float((by_group**2).sum()) / independent)
@@ -114,7 +117,7 @@ def percentile_interval(resamples: FloatArray, confidence: float = CONFIDENCE) -
     resamples agree: perfect predictions show no spread, which is not certainty.
     """
     exists = resamples[~np.isnan(resamples)]
-    if exists.size == 0 or float(np.ptp(exists)) < 1e-12:
+    if exists.size == 0 or float(np.ptp(exists)) < _ROUNDING:
         return Interval(np.nan, np.nan, "cluster bootstrap: no spread, no interval")
     tail = (1 - confidence) / 2
     low, high = np.quantile(exists, [tail, 1 - tail])
@@ -124,27 +127,28 @@ def percentile_interval(resamples: FloatArray, confidence: float = CONFIDENCE) -
 def with_seed_spread(
     value: float,
     interval: Interval,
-    by_seed: Sequence[float],
+    by_seed: Sequence[Sequence[float]],
     bounds: tuple[float, float],
     confidence: float = CONFIDENCE,
 ) -> Interval:
-    """Widen an interval over images by what the seed of the training adds.
+    """Widen an interval over images by what the seeds of the training add.
 
     The two distances from the value to its bounds are joined with the spread over seeds in squares,
-    side by side (Newcombe 1998, method 10; Zou and Donner 2008, doi:10.1002/sim.3095):
-    ``value - low' = f sqrt((value - low)^2 + z^2 s^2 / S)``. With few seeds ``s`` is itself
-    uncertain, so ``f`` is the t quantile over the normal one, with Welch and Satterthwaite's degrees
-    of freedom (Satterthwaite 1946, doi:10.2307/3002019), images counting as many. The spread over
-    seeds on one test part holds some of the images' spread too: the result errs to the wide side.
+    side by side (Newcombe 1998, Statistics in Medicine 17:873-890, method 10; Zou and Donner 2008,
+    doi:10.1002/sim.3095): ``value - low' = f sqrt((value - low)^2 + z^2 s^2 / S)``. With few seeds
+    ``s`` is itself uncertain, so ``f`` is the t quantile over the normal one, with Satterthwaite's
+    degrees of freedom (1946, doi:10.2307/3002019), images counting as many. The spread over seeds
+    on one test part holds some of the images' spread too: the result errs to the wide side.
 
     Parameters
     ----------
     value : float
-        Mean over seeds.
+        Mean over seeds, or the difference of two such means.
     interval : Interval
-        Over images, of that mean.
-    by_seed : sequence of float
-        The score with each of S seeds on the same test images.
+        Over images, of that value.
+    by_seed : sequence of sequence of float
+        For each model that enters the value, its score with each of its S seeds. A model with a
+        single seed tells nothing about seeds and adds nothing.
     bounds : tuple of float
         Values that the score can take; the result stays within.
     confidence : float
@@ -152,28 +156,33 @@ def with_seed_spread(
     Returns
     -------
     Interval
-        Holds `value`; unchanged in width for a single seed.
+        Holds `value`.
     """
     below = max(value - interval.low, 0.0)
     above = max(interval.high - value, 0.0)
+    several = [scores for scores in by_seed if len(scores) > 1]
+    parts = [float(np.var(scores, ddof=1)) / len(scores) for scores in several]
+    of_seeds = sum(parts)
     method = interval.method
-    if len(by_seed) > 1:
+    if several:
+        method += f" + spread over {' and '.join(str(len(scores)) for scores in several)} seeds"
+    if of_seeds > 0 and not np.isnan(below + above):
         z = float(norm.ppf((1 + confidence) / 2))
-        of_seeds = float(np.var(by_seed, ddof=1)) / len(by_seed)
         of_images = ((below + above) / (2 * z)) ** 2
-        if of_seeds > 0:
-            freedom = (of_images + of_seeds) ** 2 / (of_seeds**2 / (len(by_seed) - 1))
-            factor = float(student.ppf((1 + confidence) / 2, freedom)) / z
-            below, above = (
-                factor * float(np.sqrt(side**2 + z**2 * of_seeds)) for side in (below, above)
-            )
-        method += f" + spread over {len(by_seed)} seeds"
+        uncertain = sum(
+            part**2 / (len(scores) - 1) for part, scores in zip(parts, several, strict=True)
+        )
+        freedom = (of_images + of_seeds) ** 2 / uncertain
+        factor = float(student.ppf((1 + confidence) / 2, freedom)) / z
+        below, above = (
+            factor * float(np.sqrt(side**2 + z**2 * of_seeds)) for side in (below, above)
+        )
     return Interval(max(value - below, bounds[0]), min(value + above, bounds[1]), method)
 
 
 @dataclass(frozen=True)
 class CorrectedT:
-    """A corrected resampled t-test: mean, its standard error, t, degrees of freedom, two-sided p."""
+    """Result of a corrected resampled t-test; `p` is two-sided."""
 
     mean: float
     standard_error: float
@@ -186,9 +195,9 @@ def corrected_resampled_t(values: FloatArray, test_to_train: float) -> Corrected
     """Test a mean over folds against zero, folds not being independent.
 
     Folds share training images, so the variance of their mean is ``(1/J + n_test/n_train) s^2``
-    and not ``s^2 / J`` (Nadeau and Bengio 2003, doi:10.1023/A:1024068626366, section 3, eq. 8 and
-    statistic 5 of table 1), with J - 1 degrees of freedom; for repeated k-fold, J is folds times
-    repeats (Bouckaert and Frank 2004, doi:10.1007/978-3-540-24775-3_3).
+    and not ``s^2 / J`` (Nadeau and Bengio 2003, doi:10.1023/A:1024068626366), with J - 1 degrees of
+    freedom; for repeated k-fold, J is folds times repeats (Bouckaert and Frank 2004,
+    doi:10.1007/978-3-540-24775-3_3).
 
     Parameters
     ----------
@@ -206,9 +215,10 @@ def corrected_resampled_t(values: FloatArray, test_to_train: float) -> Corrected
     folds = len(values)
     mean = float(values.mean())
     error = float(np.sqrt((1 / folds + test_to_train) * values.var(ddof=1)))
-    if error < 1e-15:
-        same = abs(mean) < 1e-15
-        return CorrectedT(mean, 0.0, 0.0 if same else np.copysign(np.inf, mean), folds - 1, float(same))
+    if error < _ROUNDING:
+        if abs(mean) < _ROUNDING:
+            return CorrectedT(mean, 0.0, 0.0, folds - 1, 1.0)
+        return CorrectedT(mean, 0.0, float(np.copysign(np.inf, mean)), folds - 1, 0.0)
     statistic = mean / error
     return CorrectedT(
         mean, error, statistic, folds - 1, 2 * float(student.sf(abs(statistic), folds - 1))

@@ -120,7 +120,7 @@ def models_of(trials: Iterable[TrialPredictions]) -> list[ModelTrials]:
     models = []
     for name, own in by_model.items():
         own.sort(key=lambda trial: (trial.fold, trial.seed))
-        members = []
+        members: list[Member] = []
         for trial in own:
             where = f"{name} (fold {trial.fold}, seed {trial.seed})"
             if members and (members[-1].fold, members[-1].seed) == (trial.fold, trial.seed):

@@ -4,8 +4,8 @@ Averages over classes are macro: each class weighs the same. They run over the c
 test part holds (support above zero); a class without a test image has no recall and enters no
 average, while a prediction of it still counts as wrong for the image's true class. A class that
 is never predicted has precision 0 (scikit-learn's ``zero_division=0``). Specificity is one against
-the rest; it does not exist for a class that every test image belongs to. What does not exist is NaN,
-never a warning. With every class in the test part, all values equal scikit-learn's.
+the rest; it does not exist for a class that every test image belongs to. What does not exist is
+NaN, never a warning. With every class in the test part, all values equal scikit-learn's.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn import config_context
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
 from leukbench.score.arrays import Arrays, FloatArray, IntArray, arrays_of
@@ -27,7 +28,7 @@ PROBABILITY_METRICS = ("auroc", "average_precision", "log_loss", "brier", "ece")
 METRICS = COUNT_METRICS + PROBABILITY_METRICS
 """All scores of a trial, in the order of the tables."""
 
-RANGES = {name: (0.0, 1.0) for name in METRICS} | {
+RANGES: dict[str, tuple[float, float]] = dict.fromkeys(METRICS, (0.0, 1.0)) | {
     "mcc": (-1.0, 1.0),
     "log_loss": (0.0, np.inf),
     "brier": (0.0, 2.0),
@@ -40,7 +41,8 @@ LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece"})
 def confusion_matrix(truth: IntArray, predicted: IntArray, classes: int) -> IntArray:
     """Count images by true class (rows) and predicted class (columns), shape (classes, classes)."""
     cells = np.bincount(truth * classes + predicted, minlength=classes * classes)
-    return cells.reshape(classes, classes).astype(np.int64)
+    counts: IntArray = cells.reshape(classes, classes).astype(np.int64)
+    return counts
 
 
 def confusion_frame(frame: pd.DataFrame) -> pd.DataFrame:
@@ -112,7 +114,7 @@ def scores_from_counts(counts: NDArray[np.generic]) -> dict[str, FloatArray]:
         One entry for each of `COUNT_METRICS`. ``balanced_accuracy`` is the mean recall (Brodersen
         et al. 2010, doi:10.1109/ICPR.2010.764), which is what ``recall`` is too, being macro.
         ``mcc`` is the multi-class Matthews correlation (Gorodkin 2004,
-        doi:10.1016/j.compbiolchem.2004.09.006, eq. 8): 0 where its denominator is 0, as in
+        doi:10.1016/j.compbiolchem.2004.09.006): 0 where its denominator is 0, as in
         scikit-learn.
     """
     n = np.asarray(counts, dtype=np.float64)
@@ -171,13 +173,15 @@ def scores_of(a: Arrays, metrics: Sequence[str] = METRICS) -> dict[str, float]:
     """Score one trial given as arrays; see `trial_scores`."""
     counts = scores_from_counts(confusion_matrix(a.truth, a.predicted, len(a.classes)))
     scores = {}
-    for name in metrics:
-        if name in counts:
-            scores[name] = float(counts[name])
-        elif a.probabilities is None:
-            scores[name] = float("nan")
-        else:
-            scores[name] = _FROM_PROBABILITIES[name](a, a.probabilities)
+    # the arrays were checked when they were made: scikit-learn need not look again, trial by trial
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        for name in metrics:
+            if name in counts:
+                scores[name] = float(counts[name])
+            elif a.probabilities is None:
+                scores[name] = float("nan")
+            else:
+                scores[name] = _FROM_PROBABILITIES[name](a, a.probabilities)
     return scores
 
 
@@ -199,7 +203,7 @@ def trial_scores(frame: pd.DataFrame, metrics: Sequence[str] = METRICS) -> dict[
 
         ``auroc``
             Mean over the classes of the area under the ROC curve, one against the rest, 0 to 1,
-            ties counting half (Hand and Till 2001, doi:10.1023/A:1010920819831, section 2).
+            ties counting half (Hand and Till 2001, doi:10.1023/A:1010920819831).
         ``average_precision``
             Mean over the classes of the sum of precision times gain in recall over all thresholds.
         ``log_loss``
@@ -207,7 +211,7 @@ def trial_scores(frame: pd.DataFrame, metrics: Sequence[str] = METRICS) -> dict[
             machine precision as scikit-learn does.
         ``brier``
             Mean over the images of the squared differences between probability and truth, summed
-            over all classes: 0 to 2 (Brier 1950, Monthly Weather Review 78:1-3, eq. 2). Half of it
+            over all classes: 0 to 2 (Brier 1950, Monthly Weather Review 78:1-3). Half of it
             is what is often printed for two classes.
         ``ece``
             Expected calibration error, 15 bins of equal width over the highest probability

@@ -103,14 +103,15 @@ def _class_rows(
 
         positives, negatives = model.mean_over_trials(found), model.mean_over_trials(passed)
         recall = proportion_over_trials(model, by_trial["recall"], positives, groups, level)
-        specificity = proportion_over_trials(model, by_trial["specificity"], negatives, groups, level)
-        rows.append(
-            {"model": model.model, "class": label}
-            | {name: _average(values, model) for name, values in by_trial.items()}
-            | {"support": len(positives[0])}
-            | {"recall_low": recall.low, "recall_high": recall.high}
-            | {"specificity_low": specificity.low, "specificity_high": specificity.high}
+        specificity = proportion_over_trials(
+            model, by_trial["specificity"], negatives, groups, level
         )
+        row: dict[str, object] = {"model": model.model, "class": label}
+        row |= {name: _average(values, model) for name, values in by_trial.items()}
+        row |= {"support": len(positives[0])}
+        row |= {"recall_low": recall.low, "recall_high": recall.high}
+        row |= {"specificity_low": specificity.low, "specificity_high": specificity.high}
+        rows.append(row)
     return rows
 
 
@@ -194,7 +195,7 @@ def _at_prevalence(report: pd.DataFrame, prevalence: Mapping[str, float]) -> pd.
     unknown = sorted(set(prevalence) - set(report["class"]))
     if unknown:
         raise UsageError(
-            f"The prevalence is given for {unknown[0]!r}, which is no class: name one of the classes."
+            f"The prevalence is given for {unknown[0]!r}, which is no class: name one of them."
         )
     stated = report["class"].map(dict(prevalence)).astype(np.float64)
     values = np.full((len(report), 2), np.nan)

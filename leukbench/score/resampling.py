@@ -1,14 +1,15 @@
 """Cluster bootstrap: whole groups drawn with replacement, all scores of all resamples at once.
 
 The images of one patient or slide are alike, so that the group, not the image, is what another
-sample would have drawn anew (Field and Welsh 2007, doi:10.1111/j.1467-9868.2007.00593.x). A resample
-is a vector of how often each group was drawn; every score is written in terms of weighted counts, so
-that 2,000 resamples are a few sparse products instead of 2,000 calls.
+sample would have drawn anew (Field and Welsh 2007, doi:10.1111/j.1467-9868.2007.00593.x). A
+resample is a vector of how often each group was drawn; every score is written in terms of weighted
+counts, so that 2,000 resamples are a few sparse products instead of 2,000 calls.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +61,13 @@ def _weighted_sums(
     return sums
 
 
+def _accumulate(rows: Weights) -> Weights:
+    """Add up rows from the top, in place: several times faster than ``cumsum`` over long rows."""
+    for above, row in pairwise(rows):
+        row += above
+    return rows
+
+
 def _ranking_scores(
     score: FloatArray, positive: NDArray[np.bool_], groups: IntArray, weights: Weights
 ) -> tuple[FloatArray, FloatArray]:
@@ -76,8 +84,8 @@ def _ranking_scores(
     holds_positive = np.bincount(tie, weights=is_positive) > 0
     thresholds = int(holds_positive.sum())
     # a tie without positives goes to the next threshold, or to the row after the last one
-    row_of_tie = np.cumsum(holds_positive) - holds_positive
-    row = row_of_tie[tie]
+    row_of_tie: IntArray = np.cumsum(holds_positive) - holds_positive
+    row: IntArray = row_of_tie[tie]
     beside = holds_positive[tie] & ~is_positive
     above = ~holds_positive[tie]
 
@@ -89,12 +97,12 @@ def _ranking_scores(
     false = sums(above)
     if beside.any():
         tied = sums(beside)
-        false_so_far = np.cumsum(false + tied, axis=0)
+        false_so_far = _accumulate(false + tied)
         negatives, below = false_so_far[-1], tied[:-1] * np.float32(0.5)
     else:
-        false_so_far = np.cumsum(false, axis=0)
-        negatives, below = false_so_far[-1], np.float32(0)
-    found = np.cumsum(gained, axis=0)
+        false_so_far = _accumulate(false)
+        negatives, below = false_so_far[-1], np.zeros(1, dtype=np.float32)
+    found = _accumulate(gained.copy())
     concordant = (gained * (negatives - false_so_far[:-1] + below)).sum(axis=0, dtype=np.float64)
     positives = found[-1].astype(np.float64)
     area = ratio(concordant, positives * negatives)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from leukbench.score.intervals import (
 )
 from leukbench.score.members import MIN_FOLDS, Member, ModelTrials, fold_mean, models_of, per_fold
 from leukbench.score.metrics import METRICS, RANGES, scores_of
-from leukbench.score.resampling import RESAMPLES, resampled_scores, weight_chunks
+from leukbench.score.resampling import RESAMPLES, Weights, resampled_scores, weight_chunks
 from leukbench.score.trials import TrialPredictions
 
 COMPARISON_METRICS = (
@@ -26,6 +27,8 @@ COMPARISON_METRICS = (
     "brier", "ece",
 )  # fmt: skip
 """The scores of ``comparison.csv``, in its order."""
+
+_KEPT_CELLS = 8_000_000
 
 
 def proportion_over_trials(
@@ -43,7 +46,7 @@ def proportion_over_trials(
     values : sequence of float
         The proportion in each of the model's trials; NaN where it does not exist.
     image_values : sequence of str and numpy.ndarray
-        The distinct images that the proportion is of, and the share of trials in which each counted.
+        The distinct images that the proportion is of, and in what share of trials each counted.
     groups, confidence
         As in `summarise`.
     """
@@ -55,7 +58,7 @@ def proportion_over_trials(
     folds = per_fold(values, model.members)
     folds = folds[~np.isnan(folds)]
     if len(folds) < MIN_FOLDS:
-        by_seed = _by_seed(values, model.members)
+        by_seed = [_by_seed(values, model.members)]
         return with_seed_spread(float(folds.mean()), over_images, by_seed, bounds, confidence)
     over_folds = corrected_resampled_interval(folds, model.test_to_train, bounds, confidence)
     return Interval(
@@ -75,8 +78,29 @@ def _by_seed(values: Sequence[float], members: Sequence[Member]) -> list[float]:
     return [float(np.mean(v)) for v in by_seed.values() if len(v) == full]
 
 
+@dataclass(frozen=True)
+class _Bootstrap:
+    """Draws of groups, the same for all models; one fold's are kept for the next model."""
+
+    groups: Groups | None
+    resamples: int
+    seed: int
+    kept: dict[int, tuple[IntArray, list[Weights]]] = field(default_factory=dict)
+
+    def draws(self, fold: int, images: Sequence[str]) -> tuple[IntArray, Iterable[Weights]]:
+        """Return each image's group number, and the weights of the groups, chunk by chunk."""
+        if fold not in self.kept:
+            codes = group_codes(images, self.groups)
+            n_groups = int(codes.max()) + 1
+            chunks = weight_chunks(n_groups, self.resamples, self.seed + fold)
+            if n_groups * self.resamples > _KEPT_CELLS:
+                return codes, chunks
+            self.kept[fold] = codes, list(chunks)
+        return self.kept[fold]
+
+
 def _resampled_means(
-    model: ModelTrials, metrics: Sequence[str], groups: Groups | None, resamples: int, seed: int
+    model: ModelTrials, metrics: Sequence[str], bootstrap: _Bootstrap
 ) -> dict[str, FloatArray]:
     """Mean over seeds, then folds, of every score under every resample of the groups.
 
@@ -84,9 +108,9 @@ def _resampled_means(
     """
     by_fold: list[dict[str, FloatArray]] = []
     for fold, members in model.by_fold.items():
-        codes: IntArray = group_codes(members[0].arrays.images.tolist(), groups)
+        codes, chunks = bootstrap.draws(fold, members[0].arrays.images.tolist())
         parts: dict[str, list[FloatArray]] = {name: [] for name in metrics}
-        for weights in weight_chunks(int(codes.max()) + 1, resamples, seed + fold):
+        for weights in chunks:
             of_seeds = [resampled_scores(m.arrays, codes, weights, metrics) for m in members]
             for name in metrics:
                 parts[name].append(np.mean([scores[name] for scores in of_seeds], axis=0))
@@ -98,16 +122,14 @@ def _intervals(
     model: ModelTrials,
     scores: Sequence[dict[str, float]],
     metrics: Sequence[str],
-    groups: Groups | None,
     confidence: float,
-    resamples: int,
-    seed: int,
+    bootstrap: _Bootstrap,
 ) -> dict[str, Interval]:
     values = {name: [s[name] for s in scores] for name in metrics}
     intervals = {}
     if "accuracy" in metrics:
         intervals["accuracy"] = proportion_over_trials(
-            model, values["accuracy"], model.mean_over_trials(), groups, confidence
+            model, values["accuracy"], model.mean_over_trials(), bootstrap.groups, confidence
         )
     others = [name for name in metrics if name != "accuracy"]
     if len(model.by_fold) >= MIN_FOLDS:
@@ -117,13 +139,13 @@ def _intervals(
                 folds, model.test_to_train, RANGES[name], confidence
             )
     elif others:
-        means = _resampled_means(model, others, groups, resamples, seed)
+        means = _resampled_means(model, others, bootstrap)
         for name in others:
             over_images = percentile_interval(means[name], confidence)
             intervals[name] = with_seed_spread(
                 fold_mean(values[name], model.members),
                 over_images,
-                _by_seed(values[name], model.members),
+                [_by_seed(values[name], model.members)],
                 RANGES[name],
                 confidence,
             )
@@ -145,9 +167,10 @@ def summarise(
     what was run, and in no case counts seeds times images as independent:
 
     ===================  ==========================================================================
-    one split            accuracy: Wilson on the distinct test images, each with its mean over seeds,
-                         shrunk by the design effect where there are groups; other scores: percentile
-                         cluster bootstrap of the mean over seeds, groups drawn whole
+    one split            accuracy: Wilson on the distinct test images, each with its mean over
+                         seeds, their number divided by the design effect where there are groups;
+                         other scores: percentile cluster bootstrap of the mean over seeds, groups
+                         drawn whole
     ... several seeds    the same, joined with the spread over seeds (`with_seed_spread`)
     two folds            as one split, over the images of both
     three folds or more  corrected resampled t over the folds' means (Nadeau and Bengio 2003); for
@@ -173,18 +196,19 @@ def summarise(
     Returns
     -------
     pandas.DataFrame
-        One row a model and metric: ``model``, ``metric``, ``value``, ``low``, ``high`` (NaN where no
-        interval can be given), ``method``, ``n_trials``, ``n_images`` (distinct).
+        One row a model and metric: ``model``, ``metric``, ``value``, ``low``, ``high`` (NaN where
+        no interval can be given), ``method``, ``n_trials``, ``n_images`` (distinct).
 
     Raises
     ------
     leukbench.errors.DataError
         Where trials of one fold differ in their images, labels or classes.
     """
+    bootstrap = _Bootstrap(groups, resamples, seed)
     rows = []
     for model in models_of(trials):
         scores = [scores_of(m.arrays, metrics) for m in model.members]
-        found = _intervals(model, scores, metrics, groups, confidence, resamples, seed)
+        found = _intervals(model, scores, metrics, confidence, bootstrap)
         n_images = len(np.unique(np.concatenate([m.arrays.images for m in model.members])))
         for name in metrics:
             value = fold_mean([s[name] for s in scores], model.members)

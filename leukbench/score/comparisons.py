@@ -1,0 +1,249 @@
+"""All models of a run, or of two runs, against each other: what the data can tell apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations, product
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.multitest import multipletests
+
+from leukbench.errors import DataError
+from leukbench.score.arrays import Groups
+from leukbench.score.members import ModelTrials, models_of
+from leukbench.score.outcomes import Draws, Folds, Outcomes, draw, outcomes_of
+from leukbench.score.pair_tests import PairTest, Settings, pair_test
+from leukbench.score.paired import SWAPS, smallest_mcnemar_difference, smallest_t_difference
+from leukbench.score.ranking import letters_of_equals, rank_models
+from leukbench.score.resampling import RESAMPLES
+from leukbench.score.trials import TrialPredictions
+
+ALPHA = 0.05
+POWER = 0.8
+
+PAIR_COLUMNS = (
+    "model_a", "model_b", "ranked", "accuracy_a", "accuracy_b", "difference", "low", "high",
+    "bootstrap_low", "bootstrap_high", "n_images", "n_folds", "only_a", "only_b", "discordance",
+    "mcnemar_p", "swap_p", "t", "t_p", "test", "p", "p_holm", "different", "smallest_difference",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the data can tell apart, and what it could have.
+
+    Attributes
+    ----------
+    pairs : pandas.DataFrame
+        One row a pair, the better model first; columns `PAIR_COLUMNS`. ``difference`` is accuracy
+        of a minus b over the folds that both have; ``bootstrap_low`` and ``bootstrap_high`` are the
+        bounds of the paired cluster bootstrap, ``low`` and ``high`` the same joined with the spread
+        over seeds, or from three folds on no narrower than the corrected resampled t interval.
+        ``test`` names what gave ``p`` (`leukbench.score.pair_tests.pair_test`); the single tests
+        stand in ``mcnemar_p``, ``swap_p`` and ``t_p``. ``only_a`` and ``only_b`` are images that
+        only the one has right, mean over pairs of seeds. ``p_holm`` is Holm's over all pairs of
+        ranked models, and apart from those over all pairs with a probe, a control or a degenerate
+        model (``ranked`` false); ``different`` says whether it lies below alpha.
+        ``smallest_difference`` is what ``test`` would have found on these images with the stated
+        power at alpha, for this pair alone.
+    groups : pandas.DataFrame
+        Ranked models, best first: ``model``, ``title``, ``accuracy``, ``letters``, ``leads``
+        (cannot be told apart from the first). Models with a letter in common cannot be told apart.
+        Empty where two runs are compared.
+    friedman, ranks, nemenyi : pandas.DataFrame
+        Over the folds, of the ranked models that have all folds; see
+        `leukbench.score.ranking.rank_models`. Empty for a single fold, two models or two runs.
+    smallest_difference : pandas.DataFrame
+        ``basis``, ``test``, ``n_images`` (effective where there are groups), ``discordance``
+        (median over the pairs), ``alpha``, ``power``, ``smallest_difference``: in a row for one
+        planned pair, and one for the first step of Holm over all pairs.
+    alpha, power : float
+    """
+
+    pairs: pd.DataFrame
+    groups: pd.DataFrame
+    friedman: pd.DataFrame
+    ranks: pd.DataFrame
+    nemenyi: pd.DataFrame
+    smallest_difference: pd.DataFrame
+    alpha: float
+    power: float
+
+    @property
+    def leaders(self) -> tuple[str, ...]:
+        """The best ranked model and those that cannot be told apart from it."""
+        return tuple(self.groups.loc[self.groups["leads"].astype(bool), "model"])
+
+
+def _holm(pairs: pd.DataFrame, alpha: float) -> pd.DataFrame:
+    """Adjust within the ranked pairs and within the others (Holm 1979, Scand. J. Stat. 6:65-70)."""
+    adjusted = np.full(len(pairs), np.nan)
+    for family in (True, False):
+        rows = np.flatnonzero(pairs["ranked"].to_numpy(dtype=bool) == family)
+        if rows.size:
+            p = pairs["p"].to_numpy(dtype=np.float64)[rows]
+            adjusted[rows] = multipletests(p, alpha=alpha, method="holm")[1]
+    return pairs.assign(p_holm=adjusted, different=adjusted < alpha)
+
+
+def _equals(models: list[ModelTrials], pairs: pd.DataFrame, alpha: float) -> pd.DataFrame:
+    ranked = [m for m in models if m.ranked]
+    names = [m.model for m in ranked]
+    p = pd.DataFrame(1.0, index=names, columns=names)
+    for a, b, adjusted in pairs.loc[pairs["ranked"], ["model_a", "model_b", "p_holm"]].to_numpy():
+        p.loc[a, b] = p.loc[b, a] = adjusted
+    letters = letters_of_equals(names, p, alpha)
+    return pd.DataFrame(
+        {
+            "model": names,
+            "title": [m.title for m in ranked],
+            "accuracy": [_accuracy(m) for m in ranked],
+            "letters": letters,
+            "leads": [bool(p.iloc[0][name] >= alpha) for name in names],
+        }
+    )
+
+
+def _accuracy(model: ModelTrials) -> float:
+    folds = model.by_fold.values()
+    return float(np.mean([np.mean([m.arrays.correct.mean() for m in own]) for own in folds]))
+
+
+def _by_fold(models: list[ModelTrials]) -> pd.DataFrame:
+    """Accuracy of each ranked model that has all folds: folds as rows, mean over seeds."""
+    folds = sorted({m.fold for model in models for m in model.members})
+    complete = [m for m in models if m.ranked and sorted(m.by_fold) == folds]
+    return pd.DataFrame(
+        {
+            model.model: [
+                float(np.mean([m.arrays.correct.mean() for m in model.by_fold[fold]]))
+                for fold in folds
+            ]
+            for model in complete
+        },
+        index=folds,
+    )
+
+
+def _smallest(tested: list[PairTest], how: Settings) -> pd.DataFrame:
+    """What a pair of median discordance (median standard error) could have shown."""
+    chosen = [t for t in tested if t.row["ranked"]] or tested
+    t_tests = sorted(
+        (t.t_test for t in chosen if t.t_test is not None), key=lambda t: t.standard_error
+    )
+    n = float(np.median([t.effective for t in chosen]))
+    discordance = float(np.median([float(str(t.row["discordance"])) for t in chosen]))
+    rows = []
+    for basis, level in (("one planned pair", how.alpha), ("all pairs", how.alpha / len(chosen))):
+        if t_tests:
+            smallest = smallest_t_difference(t_tests[len(t_tests) // 2], level, how.power)
+        else:
+            smallest = smallest_mcnemar_difference(n, discordance, level, how.power)
+        rows.append((basis, chosen[0].row["test"], n, discordance, level, how.power, smallest))
+    columns = ["basis", "test", "n_images", "discordance", "alpha", "power", "smallest_difference"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _ordered(models: list[ModelTrials]) -> list[ModelTrials]:
+    return sorted(models, key=lambda m: (not m.ranked, -_accuracy(m)))
+
+
+def _two_runs(
+    trials_a: Iterable[TrialPredictions],
+    trials_b: Iterable[TrialPredictions],
+    labels: tuple[str, str],
+) -> tuple[list[ModelTrials], list[tuple[int, int]]]:
+    """Put both runs' models side by side; pairs are namesakes, or all where there are none."""
+    sides = [
+        [replace(t, model=f"{label}: {t.model}") for t in trials]
+        for label, trials in zip(labels, (trials_a, trials_b), strict=True)
+    ]
+    models = models_of(sides[0] + sides[1])
+    first, second = (
+        {m.model.removeprefix(f"{label}: "): i for i, m in enumerate(models)
+         if m.model.startswith(f"{label}: ")}
+        for label in labels
+    )  # fmt: skip
+    namesakes = [(first[name], second[name]) for name in first if name in second]
+    return models, namesakes or list(product(first.values(), second.values()))
+
+
+def _tested(outcomes: Outcomes, pairs: list[tuple[int, int]], how: Settings) -> Iterator[PairTest]:
+    """Test the pairs that have a fold in common; draws are shared by pairs of the same folds."""
+    # enough swaps for the smallest p to pass Holm's first step
+    swaps = max(SWAPS, math.ceil(4 * len(pairs) / how.alpha))
+    draws: dict[Folds, Draws] = {}
+    for a, b in pairs:
+        folds = outcomes.covered(a) & outcomes.covered(b)
+        if folds:
+            if folds not in draws:
+                draws[folds] = draw(outcomes, folds, how.resamples, swaps, how.seed)
+            yield pair_test(outcomes, a, b, folds, draws[folds], how)
+
+
+def compare(
+    trials_a: Iterable[TrialPredictions],
+    trials_b: Iterable[TrialPredictions] | None = None,
+    *,
+    groups: Groups | None = None,
+    alpha: float = ALPHA,
+    power: float = POWER,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    labels: tuple[str, str] = ("A", "B"),
+) -> Comparison:
+    """Compare the models of a run with each other, or two runs model by model.
+
+    Parameters
+    ----------
+    trials_a : iterable of TrialPredictions
+        Of one run.
+    trials_b : iterable of TrialPredictions, optional
+        Of another run on the same test images. Then each model is compared with its namesake (or,
+        where the runs share no name, every model with every one of the other run), under the names
+        ``"A: model"`` and ``"B: model"``.
+    groups : mapping of str to str, optional
+        Group of an image; see `leukbench.score.arrays.groups_from_split`.
+    alpha, power : float
+        Two-sided level after Holm, and the power for the smallest difference.
+    resamples, seed : int
+        Of the bootstrap; the seed also of the swaps.
+    labels : tuple of str
+        What the two runs are called.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    leukbench.errors.DataError
+        Where the models do not test the same images of a fold, or there is no pair to compare.
+    """
+    how = Settings(alpha, power, resamples, seed)
+    if trials_b is None:
+        models = _ordered(models_of(trials_a))
+        chosen = list(combinations(range(len(models)), 2))
+    else:
+        models, chosen = _two_runs(trials_a, trials_b, labels)
+    tested = list(_tested(outcomes_of(models, groups), chosen, how))
+    if not tested:
+        raise DataError(
+            "There are no two models with a fold in common: run at least two models on one split."
+        )
+    pairs = _holm(pd.DataFrame([t.row for t in tested]), alpha)[list(PAIR_COLUMNS)]
+    alone = trials_b is None
+    ranks = rank_models(_by_fold(models) if alone else pd.DataFrame(), alpha)
+    return Comparison(
+        pairs=pairs,
+        groups=_equals(models if alone else [], pairs, alpha),
+        friedman=ranks.friedman,
+        ranks=ranks.average,
+        nemenyi=ranks.nemenyi,
+        smallest_difference=_smallest(tested, how),
+        alpha=alpha,
+        power=power,
+    )
