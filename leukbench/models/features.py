@@ -90,9 +90,9 @@ def histograms(levels: NDArray[np.uint8], bins: int) -> NDArray[np.float32]:
         How many values there are.
     """
     counts = np.stack([np.bincount(row, minlength=bins) for row in levels])
-    return (counts / levels.shape[1]).astype(np.float32)
+    return np.asarray(counts / levels.shape[1], dtype=np.float32)
 
 
 def _log_spectrum(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     spectrum = np.abs(fft.rfft2(to_grey(images) / np.float32(255)))
-    return np.log1p(spectrum).reshape(len(images), -1).astype(np.float32)
+    return np.asarray(np.log1p(spectrum).reshape(len(images), -1), dtype=np.float32)
