@@ -104,31 +104,40 @@ class Worker:
                     }
                 on_event(answer)
             if cancelled is not None and cancelled.is_set():
-                self.close()
+                self._end()
                 return {"status": "failed", "reason": "cancelled"}
             if deadline is not None and time.monotonic() > deadline:
-                self.close()
+                self._end()
                 return {"status": "timeout", "reason": f"ended after {timeout:.0f} s (--timeout)"}
             if memory_mb is not None and _resident_mb(process.pid) > memory_mb:
-                self.close()
+                self._end()
                 return {
                     "status": "out-of-memory",
                     "reason": f"ended at {memory_mb:.0f} MiB of memory (--memory)",
                 }
 
     def close(self) -> None:
-        """End the child and all that it started."""
+        """End the child and all that it started, and serve no more."""
+        self._end()
+        self._log.close()
+
+    def _end(self) -> None:
         process, self._process = self._process, None
         if process is None:
             return
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        self._forwarder.join()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
 
     def _alive(self) -> subprocess.Popen[str]:
         if self._process is not None and self._process.poll() is None:
             return self._process
-        self.close()
+        self._end()
         self._log.seek(0)
         self._log.truncate()
         answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -149,7 +158,8 @@ class Worker:
                 answers.put(line)
             answers.put(None)
 
-        threading.Thread(target=forward, daemon=True).start()
+        self._forwarder = threading.Thread(target=forward, daemon=True)
+        self._forwarder.start()
         self._process, self._answers = process, answers
         return process
 
@@ -157,7 +167,7 @@ class Worker:
         code = process.wait()
         self._log.seek(0)
         tail = "".join(self._log.readlines()[-40:])
-        self.close()
+        self._end()
         if code == -signal.SIGKILL:
             return {
                 "status": "out-of-memory",
