@@ -153,7 +153,14 @@ class RunFolder:
         try:
             return pd.read_csv(
                 path,
-                dtype={"fold": int, "part": str, "image": str, "sha256": str, "label": str, "group": str},
+                dtype={
+                    "fold": int,
+                    "part": str,
+                    "image": str,
+                    "sha256": str,
+                    "label": str,
+                    "group": str,
+                },
                 keep_default_na=False,
             )
         except (OSError, ValueError) as error:
@@ -162,9 +169,7 @@ class RunFolder:
     @cached_property
     def records(self) -> list[TrialRecord]:
         """Records of all trials, sorted by family order of the run, fold and seed."""
-        found = [
-            read_record(path) for path in sorted((self.path / "trials").glob("*/record.json"))
-        ]
+        found = [read_record(path) for path in sorted((self.path / "trials").glob("*/record.json"))]
         order = {name: number for number, name in enumerate(self.run.get("models", ()))}
         return sorted(
             found, key=lambda r: (order.get(r.model, len(order)), r.model, r.fold, r.seed)

@@ -98,7 +98,9 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-def draw_image(generator: np.random.Generator, level: int, height: int, width: int) -> NDArray[np.uint8]:
+def draw_image(
+    generator: np.random.Generator, level: int, height: int, width: int
+) -> NDArray[np.uint8]:
     """A textured BGR image around a grey level."""
     noise = generator.normal(level, 18.0, size=(height, width, 3))
     return np.clip(cv2.GaussianBlur(noise, (0, 0), 1.5) * 1.0, 0, 255).astype(np.uint8)

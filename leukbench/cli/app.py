@@ -10,7 +10,7 @@ import typer
 from typer.exceptions import Exit, TyperException
 
 from leukbench._version import __version__
-from leukbench.cli import data, listing, run
+from leukbench.cli import data, gate, listing, run
 from leukbench.errors import LeukbenchError, UsageError
 
 app = typer.Typer(
@@ -35,7 +35,9 @@ def _options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     """Options of every verb."""
@@ -43,6 +45,7 @@ def _options(
 
 app.command("run-all")(run.run_all)
 app.command("run")(run.run_some)
+app.command("gate")(gate.gate)
 app.add_typer(listing.app, name="list")
 app.add_typer(data.app, name="data")
 

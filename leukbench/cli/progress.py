@@ -16,7 +16,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from leukbench.run.execute import Preparation, RunOptions
     from leukbench.run.plan import TrialPlan
-    from leukbench.runfolder import RunFolder, TrialRecord
+    from leukbench.runfolder import TrialRecord
 
 _EPOCH_LINE_SECONDS = 30.0
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 Data = Annotated[
     Path | None,
-    typer.Option("--data", help="Folder with one sub-folder a class; without it, synthetic smears."),
+    typer.Option(
+        "--data", help="Folder with one sub-folder a class; without it, synthetic smears."
+    ),
 ]
 ProtocolName = Annotated[
     str | None,
@@ -132,7 +134,9 @@ def run_some(
     )
 
 
-def _options(*, data: Path | None, protocol: str | None, changes: dict[str, Any], **rest: Any) -> RunOptions:
+def _options(
+    *, data: Path | None, protocol: str | None, changes: dict[str, Any], **rest: Any
+) -> RunOptions:
     from leukbench.protocol import load_protocol, override
     from leukbench.run.execute import RunOptions
 

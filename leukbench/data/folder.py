@@ -126,7 +126,9 @@ def scan(root: Path, *, jobs: int = -1) -> list[ScannedFile]:
         if folder.is_dir() and not folder.name.startswith(".")
         for file in _images_in(folder)
     )
-    index_file = cache_dir() / "index" / f"{hashlib.sha256(str(root.resolve()).encode()).hexdigest()}.json"
+    index_file = (
+        cache_dir() / "index" / f"{hashlib.sha256(str(root.resolve()).encode()).hexdigest()}.json"
+    )
     known = _read_index(index_file)
     fresh: list[str] = []
     found: dict[str, ScannedFile] = {}

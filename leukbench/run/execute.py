@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from leukbench._version import __version__
-from leukbench.data.cache import cache_dir
+from leukbench.data.cache import cache_dir, write_text
 from leukbench.data.catalog import get_entry
 from leukbench.data.dataset import Dataset
 from leukbench.data.folder import load_folder
@@ -23,10 +23,17 @@ from leukbench.errors import UsageError
 from leukbench.models import registry
 from leukbench.protocol import Protocol, canonical_sha256
 from leukbench.run.environment import available_cores, describe_environment
-from leukbench.run.plan import TrialPlan, plan_models, plan_probes
+from leukbench.run.plan import TrialPlan, plan_models
 from leukbench.run.schedule import Inputs, Limits, Reporter, run_trials
 from leukbench.run.store import RunStore, write_json
 from leukbench.runfolder import SCHEMA_VERSION, RunFolder
+from leukbench.validity.audit import (
+    AuditReport,
+    audit,
+    proxy_groups,
+    refuse_leakage,
+    with_split,
+)
 from leukbench.validity.splits import fold_sha256, make_split, part_indices
 
 
@@ -84,6 +91,8 @@ class Preparation:
         The images as they were found.
     split : pandas.DataFrame
         The content of ``split.csv``.
+    audit : AuditReport
+        What the audit found, under this split.
     plans : list of TrialPlan
         All trials, finished ones too.
     out : Path
@@ -93,6 +102,7 @@ class Preparation:
     dataset: Dataset
     source: Dataset
     split: pd.DataFrame
+    audit: AuditReport
     plans: list[TrialPlan]
     out: Path
 
@@ -124,12 +134,28 @@ def prepare(options: RunOptions) -> Preparation:
         registry.get(name)
     source = load_data(options)
     dataset = relabel(source, protocol.task)
-    split = make_split(dataset, protocol.split)
+    found = cached_audit(source)
+    split = make_split(dataset, protocol.split, proxy_groups(found, source))
+    report = with_split(found, split)
+    refuse_leakage(report, protocol.audit.allow_duplicates_across_split)
     folds = _chosen_folds(split, options.folds)
     seeds = tuple(options.seeds or protocol.seeds)
     plans = plan_models(protocol, source, split, models, seeds, folds)
     out = options.out or Path("results") / f"{source.name}-{protocol.name}"
-    return Preparation(dataset=dataset, source=source, split=split, plans=plans, out=out)
+    return Preparation(
+        dataset=dataset, source=source, split=split, audit=report, plans=plans, out=out
+    )
+
+
+def cached_audit(dataset: Dataset) -> AuditReport:
+    """The audit of a dataset, found again in the cache if these images were audited before."""
+    path = cache_dir() / dataset.fingerprint[:24] / f"audit-{__version__}.json"
+    try:
+        return AuditReport.model_validate_json(path.read_bytes())
+    except (OSError, ValueError):
+        report = audit(dataset)
+    write_text(path, report.model_dump_json())
+    return report
 
 
 def execute(options: RunOptions, prepared: Preparation, reporter: Reporter) -> RunFolder:
@@ -143,6 +169,7 @@ def execute(options: RunOptions, prepared: Preparation, reporter: Reporter) -> R
     store = RunStore(prepared.out)
     try:
         store.begin(describe_run(options, prepared), prepared.split, fresh=options.fresh)
+        write_json(prepared.out / "audit.json", prepared.audit.model_dump(mode="json"))
         waiting = [
             plan for plan in prepared.plans if options.fresh or store.finished(plan.key) is None
         ]
@@ -150,6 +177,10 @@ def execute(options: RunOptions, prepared: Preparation, reporter: Reporter) -> R
         if waiting:
             inputs = _write_inputs(options, prepared, store)
             run_trials(waiting, store, inputs, limits_of(options), reporter)
+        if waiting or not (prepared.out / "comparison.csv").is_file():
+            from leukbench.report import write_report
+
+            write_report(prepared.out)
     finally:
         store.close()
     return RunFolder(prepared.out)
@@ -159,8 +190,7 @@ def describe_run(options: RunOptions, prepared: Preparation) -> dict[str, Any]:
     """Content of ``run.json``."""
     source, protocol = prepared.source, options.protocol
     entry = get_entry(source.catalog) if source.catalog else None
-    groups = set(prepared.split["group"]) - {""}
-    kind = "patient" if source.has_groups else "proxy" if groups else "none"
+    kind = "patient" if source.has_groups else "proxy"
     return {
         "schema_version": SCHEMA_VERSION,
         "leukbench_version": __version__,
@@ -169,7 +199,10 @@ def describe_run(options: RunOptions, prepared: Preparation) -> dict[str, Any]:
         "dataset_fingerprint": source.fingerprint,
         "protocol_fingerprint": protocol.fingerprint,
         "split_sha256": canonical_sha256(
-            {str(fold): fold_sha256(prepared.split, fold) for fold in prepared.split["fold"].unique()}
+            {
+                str(fold): fold_sha256(prepared.split, fold)
+                for fold in prepared.split["fold"].unique()
+            }
         ),
         "task_classes": list(prepared.dataset.classes),
         "models": list(registry.names()),

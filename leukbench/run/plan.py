@@ -169,7 +169,9 @@ def _common(protocol: Protocol, dataset: Dataset, split: pd.DataFrame, fold: int
     }
 
 
-def job_of(plan: TrialPlan, *, images: Path, fold_file: Path, workdir: Path, threads: int) -> dict[str, Any]:
+def job_of(
+    plan: TrialPlan, *, images: Path, fold_file: Path, workdir: Path, threads: int
+) -> dict[str, Any]:
     """What the child process is told, as JSON values."""
     return {
         "leukbench_version": __version__,

@@ -102,7 +102,9 @@ class RunStore:
         folder.mkdir(parents=True)
         return folder
 
-    def keep(self, plan: TrialPlan, outcome: Mapping[str, Any], workdir: Path, started: datetime) -> TrialRecord:
+    def keep(
+        self, plan: TrialPlan, outcome: Mapping[str, Any], workdir: Path, started: datetime
+    ) -> TrialRecord:
         """Store a trial that ended, however it did, and put an older one of its place aside."""
         if outcome["status"] not in SCORED:
             for leftover in ("predictions.parquet", "history.csv"):

@@ -31,7 +31,7 @@ _Parts = tuple[Indices, Indices, Indices]
 
 
 def make_split(
-    dataset: Dataset, policy: Split, groups: Sequence[str] | None = None
+    dataset: Dataset, policy: Split, groups: Sequence[str] | NDArray[np.str_] | None = None
 ) -> pd.DataFrame:
     """Divide a dataset as `policy` says.
 
@@ -54,7 +54,7 @@ def make_split(
     DataError
         Where a class or the groups are too few for the folds.
     """
-    known = dataset.groups if dataset.has_groups else np.array(groups or dataset.groups)
+    known = dataset.groups if dataset.has_groups or groups is None else np.array(groups)
     if policy.policy == "grouped" and not all(known):
         raise DataError(
             "The policy grouped needs the group of every image: add groups.csv (columns image, "
@@ -142,9 +142,7 @@ def _hold_out(
     return np.sort(kept), np.sort(held)
 
 
-def _shuffled_folds(
-    targets: NDArray[np.int64], policy: Split
-) -> Iterator[tuple[Indices, Indices]]:
+def _shuffled_folds(targets: NDArray[np.int64], policy: Split) -> Iterator[tuple[Indices, Indices]]:
     everything = np.arange(len(targets))
     if policy.policy == "paper":
         order = np.random.default_rng(policy.seed).permutation(len(targets))
@@ -220,9 +218,7 @@ def _require_enough(dataset: Dataset, policy: Split, groups: NDArray[np.str_]) -
                 )
 
 
-def _require_parts(
-    dataset: Dataset, fold: int, part: NDArray[np.object_], policy: Split
-) -> None:
+def _require_parts(dataset: Dataset, fold: int, part: NDArray[np.object_], policy: Split) -> None:
     for label in dataset.classes:
         if not np.any((dataset.labels == label) & (part == "train")):
             raise DataError(

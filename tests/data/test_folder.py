@@ -40,7 +40,9 @@ def test_grey_alpha_and_sixteen_bit_images_are_read(make_folder: MakeFolder) -> 
     assert load_folder(root).counts["Pro"] == 6
 
 
-def test_fingerprint_follows_content_and_label_not_place(make_folder: MakeFolder, tmp_path: Path) -> None:
+def test_fingerprint_follows_content_and_label_not_place(
+    make_folder: MakeFolder, tmp_path: Path
+) -> None:
     root = make_folder()
     first = load_folder(root).fingerprint
     moved = shutil.copytree(root, tmp_path / "elsewhere")
@@ -137,4 +139,8 @@ def test_a_damaged_index_costs_time_only(make_folder: MakeFolder, own_cache: Pat
     for index in (own_cache / "index").glob("*.json"):
         index.write_text("{broken", encoding="utf-8")
     assert load_folder(root).fingerprint == first.fingerprint
-    assert all(json.loads(p.read_text("utf-8")) for p in (own_cache / "index").glob("*.json") if p.stat().st_size > 8)
+    assert all(
+        json.loads(p.read_text("utf-8"))
+        for p in (own_cache / "index").glob("*.json")
+        if p.stat().st_size > 8
+    )

@@ -54,7 +54,9 @@ def test_equal_to_plain_opencv_on_the_real_images(all_pbs: Path) -> None:
     check(load_folder(all_pbs), Preprocessing())
 
 
-def test_run_once_then_memory_mapped(make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_once_then_memory_mapped(
+    make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dataset = load_folder(make_folder())
     first = np.array(preprocess_dataset(dataset, Preprocessing()))
 

@@ -75,8 +75,13 @@ def test_the_run_folder_holds_what_the_design_says(
     for record in folder.records:
         frame = folder.predictions(record)
         assert list(frame.columns) == ["image", "y_true", "y_pred", "p_Benign", "p_Early", "p_Pro"]
-        assert sorted(frame["image"]) == sorted(test["image"]), "every model has the same test images"
-        assert frame.set_index("image")["y_true"].to_dict() == test.set_index("image")["label"].to_dict()
+        assert sorted(frame["image"]) == sorted(test["image"]), (
+            "every model has the same test images"
+        )
+        assert (
+            frame.set_index("image")["y_true"].to_dict()
+            == test.set_index("image")["label"].to_dict()
+        )
         probabilities = frame[["p_Benign", "p_Early", "p_Pro"]].to_numpy()
         np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
         assert record.status == "ok"
@@ -109,10 +114,18 @@ def test_a_failing_model_never_stops_the_others(
 @pytest.mark.usefixtures("plugin_models")
 @pytest.mark.parametrize(
     ("model", "option", "status"),
-    [("mean_sleeps", ("--timeout", "6s"), "timeout"), ("mean_grows", ("--memory", "600m"), "out-of-memory")],
+    [
+        ("mean_sleeps", ("--timeout", "6s"), "timeout"),
+        ("mean_grows", ("--memory", "600m"), "out-of-memory"),
+    ],
 )
 def test_limits_hold_and_the_next_trial_goes_on(
-    make_folder: MakeFolder, protocol: Path, tmp_path: Path, model: str, option: tuple[str, str], status: str
+    make_folder: MakeFolder,
+    protocol: Path,
+    tmp_path: Path,
+    model: str,
+    option: tuple[str, str],
+    status: str,
 ) -> None:
     out = tmp_path / "out"
     assert run(make_folder(), protocol, out, "--models", f"{model},mean_ok", *option) == 2
@@ -212,7 +225,9 @@ def test_json_says_where_the_run_is(
     assert {trial["status"] for trial in found["trials"].values()} == {"ok"}
 
 
-def test_skipped_images_are_recorded(make_folder: MakeFolder, protocol: Path, tmp_path: Path) -> None:
+def test_skipped_images_are_recorded(
+    make_folder: MakeFolder, protocol: Path, tmp_path: Path
+) -> None:
     data, out = make_folder(), tmp_path / "out"
     bad = sorted((data / "Pro").iterdir())[0]
     bad.write_bytes(b"broken")

@@ -48,7 +48,10 @@ def test_every_image_stands_in_one_part_of_every_fold(policy: Split) -> None:
         assert set(rows["part"]) >= {"train", "test"}
         assert ("validation" in set(rows["part"])) == (policy.validation_fraction > 0)
         joined = np.concatenate(
-            [part_indices(split, images, int(str(fold)), part) for part in ("train", "validation", "test")]
+            [
+                part_indices(split, images, int(str(fold)), part)
+                for part in ("train", "validation", "test")
+            ]
         )
         assert sorted(joined) == list(range(len(images)))
 
@@ -76,7 +79,11 @@ def test_blocks_are_contiguous_in_the_order_of_numbers() -> None:
 
 def test_stratified_keeps_the_shares() -> None:
     split = make_split(dataset(), Split(policy="stratified"))
-    assert split[split["part"] == "test"]["label"].value_counts().to_dict() == {"A": 12, "B": 12, "C": 12}
+    assert split[split["part"] == "test"]["label"].value_counts().to_dict() == {
+        "A": 12,
+        "B": 12,
+        "C": 12,
+    }
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda p: f"{p.policy}-{p.folds}")

@@ -9,7 +9,8 @@ import numpy as np
 
 from leukbench.data.synthetic.config import CLASSES, COPY_KINDS, CopyKind, SyntheticConfig
 from leukbench.data.synthetic.patients import COPY, draw_patient, stream
-from leukbench.data.synthetic.render import FIELD, Smear, draw_scene, photograph, render_image
+from leukbench.data.synthetic.render import Smear, photograph, render_image
+from leukbench.data.synthetic.scene import FIELD, draw_scene
 from leukbench.errors import UsageError
 
 
@@ -107,8 +108,9 @@ def _plan_copies(
     items: list[Item] = []
     pairs = []
     for kind, number in kinds:
-        rng = _copy_stream(config, kind, number)
         if kind == "overlapping":
+            rng = _copy_stream(config, kind, number)
+            shift = _draw_shift(rng, config.size)
             origin = rendered[int(rng.integers(len(rendered)))]
             stem = f"{origin.label}/{origin.group}-c{len(items):03d}"
             first = Item(stem + "a.png", origin.label, origin.group, origin.source, kind, number)
@@ -116,12 +118,12 @@ def _plan_copies(
                 stem + "b.png", origin.label, origin.group, origin.source, kind, number, True
             )
             items += [first, second]
-            shift = _draw_shift(rng, config.size)
             pairs.append(PlantedPair(kind, first.path, second.path, shift, "moved"))
             continue
         origin = rendered[int(next(order))]
         label = origin.label
         if kind == "conflict":
+            rng = _copy_stream(config, kind, number)
             label = str(rng.choice([name for name in CLASSES if name != label]))
         path = f"{label}/{origin.group}-c{len(items):03d}.png"
         items.append(Item(path, label, origin.group, origin.source, kind, number))

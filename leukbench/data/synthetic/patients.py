@@ -103,7 +103,7 @@ def draw_patient(config: SyntheticConfig, label: str, patient: int) -> Patient:
     number = CLASSES.index(label)
     rng = stream(config, PATIENT, number, patient)
     strength = config.patient_effect
-    bias = stream(config, STAIN, number).normal(0, 0.25 * config.confounding, (3, 3))
+    bias = stream(config, STAIN, number).normal(0, 0.4 * config.confounding, (3, 3))
 
     def near(mean: float, spread: float, low: float, high: float) -> float:
         return float(np.clip(mean + strength * rng.normal(0, spread), low, high))
