@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -32,8 +33,8 @@ class Arrays:
     truth, predicted : numpy.ndarray of int64, shape (n,)
         Positions in `classes`.
     probabilities : numpy.ndarray of float64, shape (n, len(classes)), or None
-        Rows sum to one. None where the model gave none that is finite (a network whose loss
-        became NaN), so that its other numbers can still be told.
+        As stored, to rank images by. None where the model gave none that is finite (a network
+        whose loss became NaN), so that its other numbers can still be told.
     """
 
     classes: tuple[str, ...]
@@ -41,6 +42,17 @@ class Arrays:
     truth: IntArray
     predicted: IntArray
     probabilities: FloatArray | None
+
+    @cached_property
+    def distribution(self) -> FloatArray | None:
+        """Probabilities with rows that sum to one to the last bit.
+
+        Not to rank by: the division breaks ties.
+        """
+        if self.probabilities is None:
+            return None
+        rows: FloatArray = self.probabilities / self.probabilities.sum(axis=1, keepdims=True)
+        return rows
 
     @property
     def correct(self) -> FloatArray:
@@ -122,14 +134,13 @@ def arrays_of(frame: pd.DataFrame, name: str = "a trial") -> Arrays:
 def _checked(probabilities: FloatArray, name: str) -> FloatArray | None:
     if not np.isfinite(probabilities).all():
         return None
-    sums = probabilities.sum(axis=1, keepdims=True)
+    sums = probabilities.sum(axis=1)
     if (probabilities < 0).any() or (np.abs(sums - 1) > SUM_TOLERANCE).any():
         raise DataError(
             f"The probabilities of {name} are negative or do not sum to one: "
             "let predict_proba give a distribution over the classes."
         )
-    normalised: FloatArray = probabilities / sums
-    return normalised
+    return probabilities
 
 
 def groups_from_split(split: pd.DataFrame) -> dict[str, str]:

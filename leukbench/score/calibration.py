@@ -54,9 +54,9 @@ def reliability(frame: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
         Where the probabilities are not finite.
     """
     a = arrays_of(frame)
-    if a.probabilities is None:
+    if a.distribution is None:
         raise DataError("These predictions hold no finite probabilities: leave the model out.")
-    confidence, hit = confidence_and_hit(a.probabilities, a.truth)
+    confidence, hit = confidence_and_hit(a.distribution, a.truth)
     number = bin_of(confidence, bins)
     images = np.bincount(number, minlength=bins)
     some = np.where(images > 0, images, np.nan)

@@ -59,7 +59,8 @@ def confusion_frame(frame: pd.DataFrame) -> pd.DataFrame:
 def ratio(numerator: FloatArray, denominator: FloatArray, otherwise: float = np.nan) -> FloatArray:
     """Divide, with `otherwise` where the denominator is zero."""
     out = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), otherwise)
-    return np.divide(numerator, denominator, out=out, where=denominator != 0)
+    np.divide(numerator, denominator, out=out, where=denominator != 0)
+    return out
 
 
 def mean_over_classes(values: FloatArray) -> FloatArray:
@@ -160,12 +161,13 @@ def _brier(a: Arrays, p: FloatArray) -> float:
     return float(brier_score_loss(a.truth, p, labels=labels, scale_by_half=False))
 
 
-_FROM_PROBABILITIES: dict[str, Callable[[Arrays, FloatArray], float]] = {
-    "auroc": lambda a, p: _one_vs_rest(a, p, roc_auc_score, True),
-    "average_precision": lambda a, p: _one_vs_rest(a, p, average_precision_score, False),
-    "log_loss": _log_loss,
-    "brier": _brier,
-    "ece": lambda a, p: expected_calibration_error(p, a.truth),
+# each takes the arrays, their probabilities as stored, and the same as distributions
+_FROM_PROBABILITIES: dict[str, Callable[[Arrays, FloatArray, FloatArray], float]] = {
+    "auroc": lambda a, p, _: _one_vs_rest(a, p, roc_auc_score, True),
+    "average_precision": lambda a, p, _: _one_vs_rest(a, p, average_precision_score, False),
+    "log_loss": lambda a, _, q: _log_loss(a, q),
+    "brier": lambda a, _, q: _brier(a, q),
+    "ece": lambda a, _, q: expected_calibration_error(q, a.truth),
 }
 
 
@@ -178,10 +180,10 @@ def scores_of(a: Arrays, metrics: Sequence[str] = METRICS) -> dict[str, float]:
         for name in metrics:
             if name in counts:
                 scores[name] = float(counts[name])
-            elif a.probabilities is None:
+            elif a.probabilities is None or a.distribution is None:
                 scores[name] = float("nan")
             else:
-                scores[name] = _FROM_PROBABILITIES[name](a, a.probabilities)
+                scores[name] = _FROM_PROBABILITIES[name](a, a.probabilities, a.distribution)
     return scores
 
 

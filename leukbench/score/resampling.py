@@ -139,8 +139,8 @@ def resampled_scores(
     if asked & set(COUNT_METRICS):
         cells = _weighted_sums(a.truth * k + a.predicted, groups, ones, k * k, weights)
         scores |= scores_from_counts(cells.reshape(k, k, resamples))
-    p = a.probabilities
-    if p is None:
+    p, q = a.probabilities, a.distribution
+    if p is None or q is None:
         nothing = np.full(resamples, np.nan)
         return {name: scores.get(name, nothing) for name in metrics}
 
@@ -151,13 +151,13 @@ def resampled_scores(
     images = sum_of(ones)
 
     if "brier" in asked:
-        scores["brier"] = sum_of(((p - np.eye(k)[a.truth]) ** 2).sum(axis=1)) / images
+        scores["brier"] = sum_of(((q - np.eye(k)[a.truth]) ** 2).sum(axis=1)) / images
     if "log_loss" in asked:
-        of_truth = p[np.arange(len(p)), a.truth]
+        of_truth = q[np.arange(len(q)), a.truth]
         clipped = np.maximum(of_truth, np.finfo(np.float64).eps)
         scores["log_loss"] = sum_of(-np.log(clipped)) / images
     if "ece" in asked:
-        confidence, hit = confidence_and_hit(p, a.truth)
+        confidence, hit = confidence_and_hit(q, a.truth)
         gaps = _weighted_sums(bin_of(confidence), groups, hit - confidence, BINS, weights)
         scores["ece"] = np.abs(gaps).sum(axis=0, dtype=np.float64) / images
     if asked & {"auroc", "average_precision"}:

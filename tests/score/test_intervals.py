@@ -1,0 +1,127 @@
+"""Intervals equal published examples and hand computations, and cover what they claim."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import norm, ttest_1samp
+from scipy.stats import t as student
+
+from leukbench.score.intervals import (
+    Interval,
+    corrected_resampled_interval,
+    corrected_resampled_t,
+    design_effect,
+    percentile_interval,
+    proportion_interval,
+    wilson,
+    with_seed_spread,
+)
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "low", "high"),
+    [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_wilson_equals_newcombes_first_table(
+    successes: int, n: int, low: float, high: float
+) -> None:
+    """Newcombe 1998, Statistics in Medicine 17:857-872, table I, method 3."""
+    assert wilson(successes, n) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_wilson_of_the_papers_accuracy() -> None:
+    assert wilson(637, 652) == pytest.approx((0.962, 0.986), abs=5e-4)
+
+
+def test_independent_images_have_no_design_effect_and_copies_have_their_number() -> None:
+    values = np.array([1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0])
+    assert design_effect(values, np.arange(8)) == 1.0
+    # every image three times in its group: 24 images carry the information of 8
+    effect = design_effect(np.repeat(values, 3), np.repeat(np.arange(8), 3))
+    assert effect == pytest.approx(3 * 8 / 7)
+    tripled = proportion_interval(np.repeat(values, 3), np.repeat(np.arange(8), 3))
+    assert (tripled.low, tripled.high) == pytest.approx(wilson(0.75 * 7, 7))
+    assert "design effect" in tripled.method
+
+
+def test_perfect_groups_count_as_groups() -> None:
+    found = proportion_interval(np.ones(60), np.repeat(np.arange(20), 3))
+    assert (found.low, found.high) == pytest.approx(wilson(20, 20))
+
+
+def test_grouped_interval_covers_where_the_naive_one_does_not() -> None:
+    """Patients of ten images that are mostly right or wrong together; 90 % is right on average."""
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(60), 10)
+    covered = naive = 0
+    for _ in range(400):
+        p = rng.beta(0.9, 0.1, 60)
+        values = (rng.random(600) < p[groups]).astype(float)
+        honest, plain = proportion_interval(values, groups), wilson(values.sum(), 600)
+        covered += honest.low <= 0.9 <= honest.high
+        naive += plain[0] <= 0.9 <= plain[1]
+    assert covered / 400 > 0.91
+    assert naive / 400 < 0.75
+
+
+def test_percentiles_leave_out_what_does_not_exist() -> None:
+    values = np.concatenate([np.arange(101.0), [np.nan] * 5])
+    found = percentile_interval(values, 0.9)
+    assert (found.low, found.high) == pytest.approx((5, 95))
+
+
+def test_no_spread_is_no_certainty() -> None:
+    assert np.isnan(percentile_interval(np.ones(10)).low)
+    nothing = corrected_resampled_interval(np.ones(5), 0.25, (0, 1))
+    assert np.isnan(nothing.low)
+    assert "no interval" in nothing.method
+
+
+def test_spread_over_seeds_by_hand() -> None:
+    """Seeds 0.90, 0.92, 0.94: s^2 / S = 0.0004 / 3; images' half width 0.0196 (variance 0.0001)."""
+    z = norm.ppf(0.975)
+    images = Interval(0.92 - 0.01 * z, 0.92 + 0.01 * z, "Wilson")
+    found = with_seed_spread(0.92, images, [[0.90, 0.92, 0.94]], (0, 1))
+    of_seeds = 0.0004 / 3
+    freedom = (0.0001 + of_seeds) ** 2 / (of_seeds**2 / 2)
+    half = student.ppf(0.975, freedom) * np.sqrt(0.0001 + of_seeds)
+    assert (found.low, found.high) == pytest.approx((0.92 - half, 0.92 + half))
+    assert found.method == "Wilson + spread over 3 seeds"
+
+
+def test_one_seed_or_equal_seeds_change_nothing_and_bounds_are_kept() -> None:
+    images = Interval(0.9, 0.99, "Wilson")
+    for seeds in ([[0.95]], [[0.95, 0.95]], [[0.95], [0.9]]):
+        found = with_seed_spread(0.95, images, seeds, (0, 1))
+        assert (found.low, found.high) == pytest.approx((0.9, 0.99))
+    wide = with_seed_spread(0.95, images, [[0.85, 1.0, 1.0]], (0, 1))
+    assert wide.high == 1.0
+    assert wide.low < 0.9
+
+
+def test_corrected_t_by_hand() -> None:
+    """Mean 0.02, s^2 = 0.00025, variance (1/5 + 1/4) s^2 = 0.0001125, t = 1.885618."""
+    values = np.array([0.02, 0.03, 0.01, 0.04, 0.0])
+    found = corrected_resampled_t(values, 0.25)
+    assert found.standard_error == pytest.approx(np.sqrt(0.0001125))
+    assert found.t == pytest.approx(1.885618, abs=1e-6)
+    assert found.freedom == 4
+    assert found.p == pytest.approx(0.132419, abs=1e-6)
+    bounds = corrected_resampled_interval(values, 0.25, (-1, 1))
+    assert bounds.high == pytest.approx(0.02 + 2.776445 * np.sqrt(0.0001125), abs=1e-7)
+
+
+def test_without_the_correction_it_is_the_ordinary_t_test() -> None:
+    values = np.random.default_rng(1).normal(size=10)
+    assert corrected_resampled_t(values, 0.0).p == pytest.approx(ttest_1samp(values, 0).pvalue)
+
+
+def test_folds_that_do_not_differ_have_a_p_all_the_same() -> None:
+    assert corrected_resampled_t(np.zeros(5), 0.25).p == 1.0
+    assert corrected_resampled_t(np.full(5, 0.1), 0.25).p == 0.0
