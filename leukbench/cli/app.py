@@ -10,7 +10,7 @@ import typer
 from typer.exceptions import Exit, TyperException
 
 from leukbench._version import __version__
-from leukbench.cli import data, gate, listing, run
+from leukbench.cli import data, gate, health, listing, results, run, validity
 from leukbench.errors import LeukbenchError, UsageError
 
 app = typer.Typer(
@@ -45,7 +45,14 @@ def _options(
 
 app.command("run-all")(run.run_all)
 app.command("run")(run.run_some)
+app.command("audit")(validity.audit)
+app.command("split")(validity.split)
+app.command("check-table")(validity.check_table)
+app.command("report")(results.report)
+app.command("compare")(results.compare)
 app.command("gate")(gate.gate)
+app.command("check-model")(health.check_model)
+app.command("doctor")(health.doctor)
 app.add_typer(listing.app, name="list")
 app.add_typer(data.app, name="data")
 

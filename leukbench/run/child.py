@@ -25,8 +25,15 @@ def main() -> None:
     os.dup2(2, 1)  # what libraries print must not mix with the answers
     for line in sys.stdin:
         path = line.strip()
-        if path:
+        if path == "ping":
+            _say(answers, "pong")
+        elif path:
             _serve(Path(path), answers)
+
+
+def _say(answers: TextIO, event: str, **values: Any) -> None:
+    answers.write(json.dumps({"event": event, **values}) + "\n")
+    answers.flush()
 
 
 def _follow_parent(parent: int) -> None:
@@ -38,8 +45,7 @@ def _follow_parent(parent: int) -> None:
 
 def _serve(path: Path, answers: TextIO) -> None:
     def say(event: str, **values: Any) -> None:
-        answers.write(json.dumps({"event": event, **values}) + "\n")
-        answers.flush()
+        _say(answers, event, **values)
 
     try:
         from leukbench.run.trial import run_trial

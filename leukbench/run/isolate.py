@@ -116,6 +116,17 @@ class Worker:
                     "reason": f"ended at {memory_mb:.0f} MiB of memory (--memory)",
                 }
 
+    def ping(self, seconds: float = 60.0) -> bool:
+        """Whether a child starts and answers in time."""
+        process = self._alive()
+        assert process.stdin is not None
+        with suppress(OSError, queue.Empty):
+            process.stdin.write("ping\n")
+            process.stdin.flush()
+            answer = self._answers.get(timeout=seconds)
+            return answer is not None and json.loads(answer)["event"] == "pong"
+        return False
+
     def close(self) -> None:
         """End the child and all that it started, and serve no more."""
         self._end()

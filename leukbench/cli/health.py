@@ -1,0 +1,56 @@
+"""The verbs ``check-model`` and ``doctor``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def check_model(
+    names: Annotated[list[str], typer.Argument(help="Models, those of plug-ins too; or all.")],
+) -> int:
+    """Hold models against the contract, on small rendered images."""
+    from leukbench.models import registry
+    from leukbench.models.testing import check_model as check
+
+    chosen = registry.names() if names == ["all"] else tuple(names)
+    broken = 0
+    for name in chosen:
+        results = check(name)
+        bad = [result for result in results if not result.ok]
+        broken += bool(bad)
+        typer.echo(f"{name}: {len(results) - len(bad)} of {len(results)} checks hold")
+        for result in bad:
+            typer.echo(f"  {result.name}: {result.detail}")
+    return 2 if broken else 0
+
+
+def doctor() -> int:
+    """Tell what the machine has, what is installed, and whether a run would work."""
+    import shutil
+
+    from leukbench.data.cache import cache_dir, writable_cache
+    from leukbench.errors import DataError
+    from leukbench.run.environment import describe_environment
+    from leukbench.run.isolate import Worker
+    from leukbench.run.precision import has_bfloat16_units
+
+    environment = describe_environment()
+    for key in ("python", "cpu", "cores", "memory_gb", "os", "machine"):
+        typer.echo(f"{key:<12} {environment[key]}")
+    typer.echo(f"{'bfloat16':<12} {'in hardware' if has_bfloat16_units() else 'not in hardware'}")
+    for name, version in environment["packages"].items():
+        typer.echo(f"{name:<18} {version}")
+    sound = True
+    try:
+        folder = writable_cache()
+        free = shutil.disk_usage(folder).free / 2**30
+        typer.echo(f"{'cache':<12} {folder}, {free:.1f} GiB free")
+    except DataError as error:
+        sound = False
+        typer.echo(f"{'cache':<12} {cache_dir()}: {error}")
+    with Worker(1) as worker:
+        working = worker.ping()
+    typer.echo(f"{'child':<12} {'answers' if working else 'does not start'}")
+    return 0 if sound and working else 3

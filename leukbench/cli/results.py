@@ -1,0 +1,101 @@
+"""The verbs ``report`` and ``compare``: from stored predictions, without images or TensorFlow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RunArgument = Annotated[Path, typer.Argument(help="Run folder.")]
+
+
+def report(
+    run: RunArgument,
+    images: Annotated[
+        Path | None,
+        typer.Option("--images", help="Folder of images, for the figures that show some."),
+    ] = None,
+    without_images: Annotated[
+        bool, typer.Option("--without-images", help="Leave every picture of a cell out.")
+    ] = False,
+) -> int:
+    """Make tables, figures and the page again from the stored predictions."""
+    from leukbench.report import write_report
+
+    for path in write_report(run, None if without_images else images):
+        typer.echo(str(path))
+    return 0
+
+
+def compare(
+    run: RunArgument,
+    other: Annotated[Path | None, typer.Argument(help="A second run folder.")] = None,
+    alpha: Annotated[
+        float, typer.Option("--alpha", min=0.0001, max=0.5, help="Level of the tests.")
+    ] = 0.05,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> int:
+    """Test the differences between models, or between two runs of one protocol, in pairs."""
+    from leukbench.errors import UsageError
+    from leukbench.runfolder import RunFolder
+    from leukbench.score.arrays import groups_from_split
+    from leukbench.score.comparisons import compare as compare_trials
+
+    first = RunFolder(run)
+    groups = groups_from_split(first.split)
+    if other is None:
+        found = compare_trials(first.trials(), groups=groups, alpha=alpha)
+    else:
+        second = RunFolder(other)
+        for key, what in (
+            ("protocol_fingerprint", "protocols"),
+            ("dataset_fingerprint", "datasets"),
+            ("split_sha256", "splits"),
+        ):
+            if first.run[key] != second.run[key]:
+                raise UsageError(
+                    f"{run} and {other} have different {what}, so their numbers cannot be compared: "
+                    "name two runs of one protocol, dataset and split."
+                )
+        found = compare_trials(
+            first.trials(),
+            second.trials(),
+            groups=groups,
+            alpha=alpha,
+            labels=(run.name, other.name),
+        )
+    frames = {
+        "groups": found.groups,
+        "pairs": found.pairs,
+        "friedman": found.friedman,
+        "ranks": found.ranks,
+        "smallest_difference": found.smallest_difference,
+    }
+    if as_json:
+        parts = (f'"{name}": {frame.to_json(orient="records")}' for name, frame in frames.items())
+        typer.echo("{" + ", ".join(parts) + "}")
+        return 0
+    if first.synthetic:
+        typer.echo("SYNTHETIC images: these numbers say nothing about real ones.\n")
+    _print("Groups of equals (models with a letter in common cannot be told apart)", found.groups)
+    columns = [
+        "model_a", "model_b", "difference", "low", "high", "only_a", "only_b", "test", "p_holm",
+        "different",
+    ]  # fmt: skip
+    _print(f"Pairs (Holm over all, alpha {alpha:g})", found.pairs[columns])
+    _print("Friedman test over folds", found.friedman)
+    _print("Mean ranks", found.ranks)
+    _print(f"Smallest difference with power {found.power:.0%}", found.smallest_difference)
+    return 0
+
+
+def _print(title: str, frame: pd.DataFrame) -> None:
+    if frame.empty:
+        return
+    typer.echo(title)
+    typer.echo(frame.to_string(index=False, float_format=lambda value: f"{value:.4g}"))
+    typer.echo("")

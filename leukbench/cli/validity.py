@@ -1,0 +1,101 @@
+"""The verbs ``audit``, ``split`` and ``check-table``: may the numbers be believed?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Folder = Annotated[Path, typer.Argument(help="Folder with one sub-folder a class.")]
+ProtocolName = Annotated[str, typer.Option("--protocol", help="Name or TOML file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Skip = Annotated[
+    bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be read.")
+]
+
+
+def audit(
+    folder: Folder,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for audit.json and audit.csv.")
+    ] = None,
+    protocol: Annotated[
+        str | None, typer.Option("--protocol", help="Look across the split of this protocol too.")
+    ] = None,
+    skip_unreadable: Skip = False,
+    as_json: AsJson = False,
+) -> int:
+    """Look for duplicates, overlapping fields, label conflicts and giveaways."""
+    from leukbench.data.cache import write_text
+    from leukbench.data.folder import load_folder
+    from leukbench.protocol import load_protocol
+    from leukbench.run.execute import cached_audit
+    from leukbench.validity.audit import proxy_groups, refuse_leakage, with_split
+    from leukbench.validity.splits import make_split
+
+    dataset = load_folder(folder, skip_unreadable=skip_unreadable)
+    report = cached_audit(dataset)
+    chosen = load_protocol(protocol) if protocol else None
+    if chosen is not None:
+        split = make_split(dataset, chosen.split, proxy_groups(report, dataset))
+        report = with_split(report, split)
+    if out is not None:
+        write_text(out / "audit.json", report.model_dump_json(indent=2) + "\n")
+        write_text(out / "audit.csv", report.to_frame().to_csv(index=False, lineterminator="\n"))
+    if as_json:
+        typer.echo(report.model_dump_json(indent=2))
+    else:
+        typer.echo("\n".join(report.lines()))
+    if chosen is not None:
+        refuse_leakage(report, chosen.audit.allow_duplicates_across_split)
+    return 0
+
+
+def split(
+    folder: Folder,
+    protocol: ProtocolName = "paper",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="File for the table; standard output by default.")
+    ] = None,
+    skip_unreadable: Skip = False,
+) -> int:
+    """Write the split of a protocol: fold, part, image, sha256, label, group."""
+    from leukbench.data.cache import write_text
+    from leukbench.data.folder import load_folder
+    from leukbench.data.task import relabel
+    from leukbench.protocol import load_protocol
+    from leukbench.run.execute import cached_audit
+    from leukbench.validity.audit import proxy_groups
+    from leukbench.validity.splits import make_split
+
+    chosen = load_protocol(protocol)
+    dataset = load_folder(folder, skip_unreadable=skip_unreadable)
+    groups = proxy_groups(cached_audit(dataset), dataset)
+    table = make_split(relabel(dataset, chosen.task), chosen.split, groups)
+    text = table.to_csv(index=False, lineterminator="\n")
+    if out is None:
+        typer.echo(text, nl=False)
+        return 0
+    write_text(out, text)
+    counts = table.groupby(["fold", "part"]).size().unstack(fill_value=0)
+    typer.echo(counts.to_string())
+    return 0
+
+
+def check_table(
+    source: Annotated[str, typer.Argument(help="paper, or a CSV file.")],
+    kind: Annotated[
+        str, typer.Option("--kind", help="What the averages are: auto, binary or macro.")
+    ] = "auto",
+    classes: Annotated[
+        int | None, typer.Option("--classes", min=2, help="Classes of a macro average.")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Say whether the arithmetic of a published table can be true; exit code 1 if a row cannot."""
+    from leukbench.validity.published import check_table as check
+
+    report = check(source, kind=kind, classes=classes)
+    typer.echo(report.to_json() if as_json else "\n".join(report.lines()))
+    return report.exit_code
