@@ -1,8 +1,9 @@
 """The integer tables TP, FP, FN, TN that print a given binary row.
 
-Everything is integer arithmetic on whole arrays: positives and true positives are laid out from the
-recall, false positives from precision and F1, true negatives from accuracy, specificity and negative
-predictive value. No candidate is tried twice, and none that a printed number already excludes.
+Everything is integer arithmetic on whole arrays: positives and true positives are laid out from
+the recall, false positives from precision and F1, true negatives from accuracy, specificity and
+negative predictive value. No candidate is tried twice, and none that a printed number already
+excludes.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ class Table:
         top, bottom = FORMS[metric]
         counts = (self.tp, self.fp, self.fn, self.tn)
         below = sum(a * b for a, b in zip(bottom, counts, strict=True))
-        return Fraction(sum(a * b for a, b in zip(top, counts, strict=True)), below) if below else None
+        return (
+            Fraction(sum(a * b for a, b in zip(top, counts, strict=True)), below) if below else None
+        )
 
     def __str__(self) -> str:
         return f"{self.tp}/{self.fp}/{self.fn}/{self.tn}"

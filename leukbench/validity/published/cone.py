@@ -1,11 +1,12 @@
 """Exact reasoning over real numbers: which mixtures of the four counts satisfy all printed shares.
 
-Accuracy, precision, recall, specificity, negative predictive value and F1 are all quotients of two
-linear forms in (TP, FP, FN, TN). ``low <= num/den <= high`` is therefore a pair of half-spaces through
-the origin, and the tables that fit a whole row form a polyhedral cone. Five shares have three degrees
-of freedom, so two identities tie them, whatever the size of the test set; the cone holds both of them.
-It is found with the double description method (Motzkin, Raiffa, Thompson, Thrall 1953; Fukuda and
-Prodon 1996, doi:10.1007/3-540-61576-8_77), in integers: no tolerance, no false alarm.
+Accuracy, precision, recall, specificity, negative predictive value and F1 are all quotients of
+two linear forms in (TP, FP, FN, TN). ``low <= num/den <= high`` is therefore a pair of
+half-spaces through the origin, and the tables that fit a whole row form a polyhedral cone. Five
+shares have three degrees of freedom, so two identities tie them, whatever the size of the test
+set; the cone holds both of them. It is found with the double description method (Motzkin,
+Raiffa, Thompson, Thrall 1953; Fukuda and Prodon 1996, doi:10.1007/3-540-61576-8_77), in
+integers: no tolerance, no false alarm.
 """
 
 from __future__ import annotations

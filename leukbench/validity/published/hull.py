@@ -1,11 +1,12 @@
 """Whether a macro-averaged row can come from a test set whose images a class are known.
 
-Class i is described by its correct images d and its false positives f. Its share of every average is a
-function of (d, f) alone: d/s, d/(d + f), 2d/(s + d + f), 1 - f/(n - s). The row is impossible if no
-mixture of such points, class by class, reaches the printed averages: a linear programme over the convex
-hulls of the classes' points (the Dantzig-Wolfe relaxation, Operations Research 8(1):101-111, 1960). Where
-the points are too many, they are taken together in blocks with the lowest and highest value in each, so
-that the answer "impossible" is always safe. "Possible" means that the row is not contradicted.
+Class i is described by its correct images d and its false positives f. Its share of every
+average is a function of (d, f) alone: d/s, d/(d + f), 2d/(s + d + f), 1 - f/(n - s). The row is
+impossible if no mixture of such points, class by class, reaches the printed averages: a linear
+programme over the convex hulls of the classes' points (the Dantzig-Wolfe relaxation, Operations
+Research 8(1):101-111, 1960). Where the points are too many, they are taken together in blocks
+with the lowest and highest value in each, so that the answer "impossible" is always safe.
+"Possible" means that the row is not contradicted.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 #: Wider than the solver's own tolerance, so that no true row is lost to rounding.
 SLACK = 1e-6
 #: Blocks along each axis of (d, f).
-BLOCKS = 48
+BLOCKS = 32
 METRICS = ("accuracy", "precision", "recall", "specificity", "f1")
 
 
@@ -62,14 +63,19 @@ def can_be_macro(
         columns.append(np.full(below.shape[1], i))
     below, above, owner = np.hstack(lows), np.hstack(highs), np.concatenate(columns)
     # rows of `below`/`above`: the five averages, then correct images plus false positives (= n).
-    bounds = [(*map(float, used[m]), j) for j, m in enumerate(METRICS) if m in used]
+    bounds = [(float(used[m][0]), float(used[m][1]), j) for j, m in enumerate(METRICS) if m in used]
     bounds.append((1.0, 1.0, len(METRICS)))
-    matrix = np.vstack([b[j] for *_, j in bounds for b in (below, -above)])
+    matrix = np.vstack([side[j] for _, _, j in bounds for side in (below, -above)])
     limits = np.array([v for lo, hi, _ in bounds for v in (hi + SLACK, -lo + SLACK)])
     choose = (owner[None, :] == np.arange(k)[:, None]).astype(float)
     answer = linprog(
-        np.zeros(matrix.shape[1]), A_ub=matrix, b_ub=limits, A_eq=choose, b_eq=np.ones(k),
-        bounds=(0, None), method="highs",
+        np.zeros(matrix.shape[1]),
+        A_ub=matrix,
+        b_ub=limits,
+        A_eq=choose,
+        b_eq=np.ones(k),
+        bounds=(0, None),
+        method="highs",
     )
     return bool(answer.status != 2)
 

@@ -1,16 +1,18 @@
 """What can be said of a row that averages over classes (every class with the same weight).
 
-The average of the classes' F1 is not the F1 of the averages (Opitz and Burst 2019, "Macro F1 and Macro
-F1", arXiv:1911.03347), so the identities of a binary row do not hold. What holds for every macro
-average over K classes (P, R, S, F: means of precision, recall, one-vs-rest specificity, F1; A: accuracy):
+The average of the classes' F1 is not the F1 of the averages (Opitz and Burst 2019, "Macro F1 and
+Macro F1", arXiv:1911.03347), so the identities of a binary row do not hold. What holds for every
+macro average over K classes (P, R, S, F: means of precision, recall, one-vs-rest specificity,
+F1; A: accuracy):
 
-- ``P + R - 1 <= F <= 2PR / (P + R)``: the harmonic mean is concave (Jensen's inequality), and per class
-  ``2pr / (p + r) >= p + r - 1``. For a stated K the lower bound is sharpened to the minimum of a concave
-  function over the corners of the box of per-class values.
-- ``S >= R``: the false positives of class i are ``sum_j e_ji`` with ``e_ji`` images of class j; class i's
-  ``1 - S_i = sum_j e_ji / (n - s_i) <= sum_j e_ji / s_j``, and summing over i gives ``1 - S <= 1 - R``.
-- ``1 - A <= K (1 - X)`` for X in {P, R, S}: A is a weighted mean of the classes' precision and of their
-  recall, and ``1 - S_i >= FP_i / n``, where the FP_i add up to ``(1 - A) n``.
+- ``P + R - 1 <= F <= 2PR / (P + R)``: the harmonic mean is concave (Jensen's inequality), and
+  per class ``2pr / (p + r) >= p + r - 1``. For a stated K the lower bound is sharpened to the
+  minimum of a concave function over the corners of the box of per-class values.
+- ``S >= R``: the false positives of class i are ``sum_j e_ji`` with ``e_ji`` images of class j;
+  class i's ``1 - S_i = sum_j e_ji / (n - s_i) <= sum_j e_ji / s_j``, and summing over i gives
+  ``1 - S <= 1 - R``.
+- ``1 - A <= K (1 - X)`` for X in {P, R, S}: A is a weighted mean of the classes' precision and
+  of their recall, and ``1 - S_i >= FP_i / n``, where the FP_i add up to ``(1 - A) n``.
 """
 
 from __future__ import annotations
@@ -71,9 +73,7 @@ def weighted_possible(cells: Mapping[str, Interval]) -> bool:
     a, p, r, f = (cells.get(m) for m in ("accuracy", "precision", "recall", "f1"))
     if a and r and (a[1] < r[0] or r[1] < a[0]):
         return False
-    return not (p and r and f) or (
-        p[0] + r[0] - ONE <= f[1] and f[0] <= harmonic(p[1], r[1])
-    )
+    return not (p and r and f) or (p[0] + r[0] - ONE <= f[1] and f[0] <= harmonic(p[1], r[1]))
 
 
 def lowest_f1(p: Fraction, r: Fraction, classes: int | None) -> Fraction:
@@ -97,8 +97,13 @@ def lowest_f1(p: Fraction, r: Fraction, classes: int | None) -> Fraction:
 
 
 def _corner(
-    classes: int, ones_p: int, ones_r: int, part_p: Fraction, part_r: Fraction,
-    beside_p: str, beside_r: str,
+    classes: int,
+    ones_p: int,
+    ones_r: int,
+    part_p: Fraction,
+    part_r: Fraction,
+    beside_p: str,
+    beside_r: str,
 ) -> Fraction | None:
     """Sum of F1 when the class of fractional precision has recall `beside_p`, and vice versa."""
     if beside_p == "same":

@@ -1,9 +1,11 @@
-"""The confusion matrices behind a classification report (precision, recall, F1 and support a class).
+"""The confusion matrices behind a classification report (precision, recall, F1 and support a
+class).
 
-Class i enters a report only through its correct images d_i and its predicted images c_i. So the search
-runs over these margins first, class by class, pruned by what the other classes can still add to the
-sums; then the off-diagonal counts are filled in. Such a filling exists if and only if no class has more
-misses and false positives together than there are errors (Hall's condition, the diagonal forbidden).
+Class i enters a report only through its correct images d_i and its predicted images c_i. So the
+search runs over these margins first, class by class, pruned by what the other classes can still
+add to the sums; then the off-diagonal counts are filled in. Such a filling exists if and only if
+no class has more misses and false positives together than there are errors (Hall's condition,
+the diagonal forbidden).
 """
 
 from __future__ import annotations
@@ -183,9 +185,7 @@ class _Search:
         return all(low <= x <= high for x, (low, high) in zip(totals, self.goals, strict=True))
 
 
-def _class_options(
-    s: int, n: int, cells: Mapping[str, Interval]
-) -> Iterator[tuple[int, int]]:
+def _class_options(s: int, n: int, cells: Mapping[str, Interval]) -> Iterator[tuple[int, int]]:
     """Every (correct, predicted) that prints a class' precision, recall and F1."""
     whole = (Fraction(0), Fraction(1))
     recall, precision, f1 = (cells.get(m, whole) for m in ("recall", "precision", "f1"))

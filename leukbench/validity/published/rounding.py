@@ -1,10 +1,11 @@
 """What a printed number can stand for: the exact interval of values that it rounds or cuts off.
 
-A value printed as ``m`` units in the last place came from ``[m - 1/2, m + 1/2]`` when it was rounded
-(whatever is done with halves) and from ``[m, m + 1]`` when it was cut off. The intervals are closed, so
-that a cut done in binary floating point (``int(0.29 * 100) == 28``) is no contradiction. Reasoning from
-such intervals to the integers behind them is the idea of the GRIM test: Brown NJL, Heathers JAJ (2017),
-"The GRIM test", Social Psychological and Personality Science 8(4):363-369, doi:10.1177/1948550616673876.
+A value printed as ``m`` units in the last place came from ``[m - 1/2, m + 1/2]`` when it was
+rounded (whatever is done with halves) and from ``[m, m + 1]`` when it was cut off. The intervals
+are closed, so that a cut done in binary floating point (``int(0.29 * 100) == 28``) is no
+contradiction. Reasoning from such intervals to the integers behind them is the idea of the GRIM
+test: Brown NJL, Heathers JAJ (2017), "The GRIM test", Social Psychological and Personality
+Science 8(4):363-369, doi:10.1177/1948550616673876.
 """
 
 from __future__ import annotations

@@ -1,12 +1,14 @@
 """Published tables as data: the paper's own, and any CSV file of the same two forms.
 
 **Rows of algorithms** (the paper's Table 1): columns ``algorithm, accuracy, precision, recall,
-specificity, f1``; optional ``kind`` (binary, macro or auto), ``support`` (images in the test set, or
-one number a class as in ``106/186/203/157``; positives/negatives for a binary row) and ``source``.
+specificity, f1``; optional ``kind`` (binary, macro or auto), ``support`` (images in the test
+set, or one number a class as in ``106/186/203/157``; positives/negatives for a binary row) and
+``source``.
 
-**Rows of classes** (the paper's Table 2, scikit-learn's ``classification_report``): columns ``class,
-precision, recall, f1`` and optional ``support``; besides the classes, rows named ``accuracy`` (its
-value in the f1 column, or in a column ``accuracy``), ``macro avg`` and ``weighted avg``.
+**Rows of classes** (the paper's Table 2, scikit-learn's ``classification_report``): columns
+``class, precision, recall, f1`` and optional ``support``; besides the classes, rows named
+``accuracy`` (its value in the f1 column, or in a column ``accuracy``), ``macro avg`` and
+``weighted avg``.
 
 Values are kept as printed. Empty cells and dashes mean "not reported".
 """
@@ -132,7 +134,7 @@ def read_table(path: Path) -> PublishedTable:
 def parse_table(text: str, name: str, title: str) -> PublishedTable:
     """Parse the text of a CSV file of either form (see the module's docstring)."""
     try:
-        lines = [row for row in csv.reader(io.StringIO(text), strict=True)]
+        lines = list(csv.reader(io.StringIO(text), strict=True))
     except csv.Error as error:
         raise DataError(f"{name} is not a CSV file ({error}): mend its quoting.") from error
     filled = [(i, row) for i, row in enumerate(lines, 1) if any(c.strip() for c in row)]
@@ -146,12 +148,18 @@ def parse_table(text: str, name: str, title: str) -> PublishedTable:
     needed = ("class", *METRICS[1:3], "f1") if form == "class" else ("algorithm", *METRICS)
     for column in needed:
         if column not in header:
-            raise DataError(f"{name} lacks the column {column!r}: its header must name {', '.join(needed)}.")
+            raise DataError(
+                f"{name} lacks the column {column!r}: its header must name {', '.join(needed)}."
+            )
     rows = []
     for line, row in filled[1:]:
         if len(row) > len(header):
-            raise DataError(f"{name}, line {line} has {len(row)} cells under {len(header)} columns: mend it.")
-        cells = dict(zip(header, (c.strip() for c in row + [""] * (len(header) - len(row))), strict=True))
+            raise DataError(
+                f"{name}, line {line} has {len(row)} cells under {len(header)} columns: mend it."
+            )
+        cells = dict(
+            zip(header, (c.strip() for c in row + [""] * (len(header) - len(row))), strict=True)
+        )
         if not cells[form]:
             raise DataError(f"{name}, line {line} has no {form}: name it.")
         rows.append((f"{name}, line {line}", cells))
@@ -210,7 +218,9 @@ def _supports(at: str, text: str) -> tuple[int, ...]:
         return ()
     parts = re.split(r"\s*[/;|+ ]\s*", text.strip())
     if not all(part.isascii() and part.isdigit() and 0 < int(part) < 10**7 for part in parts):
-        raise DataError(f"{at}, column support: {text!r} is not a count of images such as 652 or 106/186.")
+        raise DataError(
+            f"{at}, column support: {text!r} is not a count of images such as 652 or 106/186."
+        )
     return tuple(int(part) for part in parts)
 
 

@@ -1,10 +1,11 @@
 """Which rows of a table were measured on one and the same test set.
 
-Rows of one test set share its positives and negatives. For every candidate (positives, negatives) and
-every row, the cheapest reading (as printed; specificity is NPV; one cell misprinted) is priced in bits;
-the sets that save most bits against every row on its own are taken, greedily: minimum description length
-(Rissanen 1978, Automatica 14:465-471, doi:10.1016/0005-1098(78)90005-5). Large sets, on which any row
-finds some table, cost more bits than they save, so coincidences are not taken for a common set.
+Rows of one test set share its positives and negatives. For every candidate (positives,
+negatives) and every row, the cheapest reading (as printed; specificity is NPV; one cell
+misprinted) is priced in bits; the sets that save most bits against every row on its own are
+taken, greedily: minimum description length (Rissanen 1978, Automatica 14:465-471,
+doi:10.1016/0005-1098(78)90005-5). Large sets, on which any row finds some table, cost more bits
+than they save, so coincidences are not taken for a common set.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from leukbench.validity.published.binary import Table
-from leukbench.validity.published.rows import Hypothesis, RowVerdict, hypotheses, set_bits
+from leukbench.validity.published.readings import Hypothesis, hypotheses, set_bits
+from leukbench.validity.published.rows import RowVerdict
 
 #: Largest common test set that is looked for, in images.
 LARGEST = 400
@@ -61,9 +63,14 @@ def common_test_sets(verdicts: Sequence[RowVerdict], largest: int = LARGEST) -> 
         The set that explains most first.
     """
     priced = {
-        i: _priced(verdict, largest) for i, verdict in enumerate(verdicts) if verdict.kind == "binary"
+        i: _priced(verdict, largest)
+        for i, verdict in enumerate(verdicts)
+        if verdict.kind == "binary"
     }
-    solo = {i: min((m.bits + set_bits(*pn) for pn, m in p.items()), default=0.0) for i, p in priced.items()}
+    solo = {
+        i: min((m.bits + set_bits(*pn) for pn, m in p.items()), default=0.0)
+        for i, p in priced.items()
+    }
     found: list[TestSet] = []
     while True:
         savings: dict[tuple[int, int], float] = {}
@@ -93,4 +100,3 @@ def _priced(verdict: RowVerdict, largest: int) -> dict[tuple[int, int], Member]:
             if pn not in prices or bits < prices[pn].bits:
                 prices[pn] = Member(verdict.row.name, reading, table, bits)
     return prices
-
