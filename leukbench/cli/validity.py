@@ -86,8 +86,8 @@ def split(
 def check_table(
     source: Annotated[str, typer.Argument(help="paper, or a CSV file.")],
     kind: Annotated[
-        str, typer.Option("--kind", help="What the averages are: auto, binary or macro.")
-    ] = "auto",
+        str | None, typer.Option("--kind", help="What the averages are: auto, binary or macro.")
+    ] = None,
     classes: Annotated[
         int | None, typer.Option("--classes", min=2, help="Classes of a macro average.")
     ] = None,

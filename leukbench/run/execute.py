@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from leukbench._version import __version__
-from leukbench.data.cache import cache_dir, write_text
+from leukbench.data.cache import atomic_path, cache_dir, write_text
 from leukbench.data.catalog import get_entry
 from leukbench.data.dataset import Dataset
 from leukbench.data.folder import load_folder
@@ -23,7 +23,7 @@ from leukbench.errors import UsageError
 from leukbench.models import registry
 from leukbench.protocol import Protocol, canonical_sha256
 from leukbench.run.environment import available_cores, describe_environment
-from leukbench.run.plan import TrialPlan, plan_models
+from leukbench.run.plan import PROBE_FAMILY, PROBE_VERSION, TrialPlan, plan_models, plan_probes
 from leukbench.run.schedule import Inputs, Limits, Reporter, run_trials
 from leukbench.run.store import RunStore, write_json
 from leukbench.runfolder import SCHEMA_VERSION, RunFolder
@@ -34,6 +34,7 @@ from leukbench.validity.audit import (
     refuse_leakage,
     with_split,
 )
+from leukbench.validity.probes import PROBES, probe_features
 from leukbench.validity.splits import fold_sha256, make_split, part_indices
 
 
@@ -141,6 +142,8 @@ def prepare(options: RunOptions) -> Preparation:
     folds = _chosen_folds(split, options.folds)
     seeds = tuple(options.seeds or protocol.seeds)
     plans = plan_models(protocol, source, split, models, seeds, folds)
+    if protocol.audit.probes:
+        plans += plan_probes(protocol, source, split, PROBES, folds)
     out = options.out or Path("results") / f"{source.name}-{protocol.name}"
     return Preparation(
         dataset=dataset, source=source, split=split, audit=report, plans=plans, out=out
@@ -205,7 +208,7 @@ def describe_run(options: RunOptions, prepared: Preparation) -> dict[str, Any]:
             }
         ),
         "task_classes": list(prepared.dataset.classes),
-        "models": list(registry.names()),
+        "models": [*registry.names(), *PROBES],
         "dataset": {
             "name": source.name,
             "title": entry.title if entry else source.name,
@@ -272,4 +275,17 @@ def _write_inputs(options: RunOptions, prepared: Preparation, store: RunStore) -
         )
         folds[fold] = path
     images = {"": preprocessed_file(prepared.source, options.protocol.preprocessing)}
+    probes = sorted({plan.model for plan in prepared.plans if plan.family == PROBE_FAMILY})
+    images |= _write_probe_features(prepared.source, probes)
     return Inputs(images=images, folds=folds)
+
+
+def _write_probe_features(source: Dataset, probes: Sequence[str]) -> dict[str, Path]:
+    folder = cache_dir() / source.fingerprint[:24]
+    files = {name: folder / f"{name}-{PROBE_VERSION}.npy" for name in probes}
+    missing = [name for name, path in files.items() if not path.is_file()]
+    if missing:
+        for name, features in probe_features(source, missing).items():
+            with atomic_path(files[name]) as temporary:
+                np.save(temporary, features)
+    return files

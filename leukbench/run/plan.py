@@ -100,7 +100,7 @@ def plan_probes(
                 "parameters": {},
                 "seed": 0,
             }
-            del identity["preprocessing"]
+            del identity["preprocessing"]  # probes see the original images
             plans.append(
                 TrialPlan(
                     key=canonical_sha256(identity),

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from joblib import Parallel, delayed
 
 from leukbench.run.isolate import Worker
-from leukbench.run.plan import TrialPlan, job_of
+from leukbench.run.plan import PROBE_FAMILY, TrialPlan, job_of
 from leukbench.run.store import RunStore
 from leukbench.runfolder import TrialRecord
 
@@ -78,26 +78,29 @@ class Limits:
 
 
 class _WorkerPool:
-    """Children kept for the next trial of the same model; a new model gets a new child."""
+    """Children kept for the next trial of the same kind; a new kind gets a new child.
+
+    A kind is one model, so that memory is measured for each by itself, or all probes.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._idle: dict[str, list[Worker]] = defaultdict(list)
         self._lock = threading.Lock()
 
-    def acquire(self, model: str) -> Worker:
+    def acquire(self, kind: str) -> Worker:
         with self._lock:
-            if self._idle[model]:
-                return self._idle[model].pop()
+            if self._idle[kind]:
+                return self._idle[kind].pop()
             others = [worker for name in self._idle for worker in self._idle[name]]
             self._idle.clear()
         for worker in others:
             worker.close()
         return Worker(self._limits.threads)
 
-    def release(self, model: str, worker: Worker) -> None:
+    def release(self, kind: str, worker: Worker) -> None:
         with self._lock:
-            self._idle[model].append(worker)
+            self._idle[kind].append(worker)
 
     def close(self) -> None:
         with self._lock:
@@ -133,7 +136,8 @@ def run_trials(
         job_file.write_text(json.dumps(job), encoding="utf-8")
         started = datetime.now(UTC)
         reporter.started(plan)
-        worker = pool.acquire(plan.model)
+        kind = plan.family if plan.family == PROBE_FAMILY else plan.model
+        worker = pool.acquire(kind)
         try:
             outcome = worker.run(
                 job_file,
@@ -145,7 +149,7 @@ def run_trials(
         except BaseException:
             worker.close()
             raise
-        pool.release(plan.model, worker)
+        pool.release(kind, worker)
         if cancelled.is_set():
             return
         outcome = dict(outcome) | {"threads": limits.threads}
