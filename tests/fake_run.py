@@ -105,6 +105,7 @@ def make_run(
     groups: bool = False,
     audit: Mapping[str, Any] | None = None,
     noise: int = 0,
+    spread: float = 0.0,
 ) -> RunFolder:
     """Write a run folder and read it.
 
@@ -134,6 +135,8 @@ def make_run(
         Content of ``audit.json``; None writes none.
     noise : int
         Another number draws other predictions of the same accuracy.
+    spread : float
+        Standard deviation of the accuracy over trials; 0 gives every trial the model's own.
 
     Returns
     -------
@@ -155,7 +158,7 @@ def make_run(
     for model in models:
         for fold in sorted(split["fold"].unique()):
             for seed in seeds:
-                _write_trial(path, model, int(fold), seed, split, dataset.classes, noise)
+                _write_trial(path, model, int(fold), seed, split, dataset.classes, noise, spread)
     return RunFolder(path)
 
 
@@ -238,6 +241,7 @@ def _write_trial(
     split: pd.DataFrame,
     classes: tuple[str, ...],
     noise: int,
+    spread: float,
 ) -> None:
     here = split[split["fold"] == fold]
     test = here[here["part"] == "test"]
@@ -248,6 +252,7 @@ def _write_trial(
         "seed": seed,
         "accuracy": model.accuracy,
         "noise": noise,
+        "spread": spread,
     }
     key = canonical_sha256(identity)
     place = path / "trials" / key
@@ -255,9 +260,8 @@ def _write_trial(
     deep = model.family == "deep"
     if status in SCORED:
         rng = np.random.default_rng([int(key[:8], 16), fold, seed, noise])
-        _draw(rng, test, classes, model.accuracy).to_parquet(
-            place / "predictions.parquet", index=False
-        )
+        accuracy = float(np.clip(model.accuracy + spread * rng.normal(), 0, 1))
+        _draw(rng, test, classes, accuracy).to_parquet(place / "predictions.parquet", index=False)
         if deep:
             _history(rng, model.accuracy).to_csv(place / "history.csv", index=False)
     cost = {

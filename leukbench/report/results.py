@@ -1,0 +1,226 @@
+"""What a run came to: read once, computed once, shared by tables, figures and the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from leukbench.report.formats import NOT_REPORTED
+from leukbench.runfolder import RunFolder, TrialRecord
+from leukbench.score.arrays import groups_from_split
+from leukbench.score.comparisons import Comparison, compare
+from leukbench.score.members import UNRANKED_FAMILIES, ModelTrials, models_of
+from leukbench.score.per_class import classification_report, confusion_counts
+from leukbench.score.summary import COMPARISON_METRICS, comparison_scores, summarise
+from leukbench.score.trials import TrialPredictions
+
+PAPER_DATASET = "all-pbs"
+"""The catalogue's name of the dataset that the published values with ``same_data`` belong to."""
+
+SAME_DATA = "this data set"
+OTHER_DATA = "another data set"
+
+COLUMNS = (
+    "model", "title", "family", "status", "trials",
+    "accuracy", "accuracy_low", "accuracy_high",
+    *(name for name in COMPARISON_METRICS if name != "accuracy"),
+    "parameters", "flops", "train_seconds", "predict_ms_per_image", "peak_memory_mb",
+    "published_accuracy", "published_source",
+)  # fmt: skip
+"""Columns of ``comparison.csv``."""
+
+_COST = {
+    "parameters": "parameters",
+    "flops": "flops",
+    "train_seconds": "fit_seconds",
+    "predict_ms_per_image": "predict_ms_per_image",
+    "peak_memory_mb": "peak_memory_mb",
+}
+_RANKED, _CONTROL, _DEGENERATE, _FAILED, _PROBE = range(5)
+
+
+class Results:
+    """Everything that is derived from one run folder.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        The run; nothing is written to it.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+
+    @cached_property
+    def trials(self) -> list[TrialPredictions]:
+        """Predictions of all trials that have some."""
+        return self.folder.trials()
+
+    @cached_property
+    def groups(self) -> dict[str, str]:
+        """Group of each image where the split knows one."""
+        return groups_from_split(self.folder.split)
+
+    @cached_property
+    def members(self) -> dict[str, ModelTrials]:
+        """Trials as arrays, by model."""
+        found = models_of(self.trials) if self.trials else []
+        return {model.model: model for model in found}
+
+    @cached_property
+    def records(self) -> dict[str, list[TrialRecord]]:
+        """Records by model, in the order of the run."""
+        by_model: dict[str, list[TrialRecord]] = {}
+        for record in self.folder.records:
+            by_model.setdefault(record.model, []).append(record)
+        return by_model
+
+    @cached_property
+    def titles(self) -> dict[str, str]:
+        """Title of each model."""
+        return {name: records[0].title for name, records in self.records.items()}
+
+    @cached_property
+    def comparison(self) -> pd.DataFrame:
+        """``comparison.csv``: one row a model; see `leukbench.report.tables.comparison_table`."""
+        scores = comparison_scores(self.trials, self.groups) if self.trials else pd.DataFrame()
+        by_model: dict[str, dict[Any, Any]] = {
+            row["model"]: row for row in scores.to_dict("records")
+        }
+        rows = []
+        for name, records in self.records.items():
+            known: dict[str, Any] = {
+                "model": name,
+                "title": records[0].title,
+                "family": records[0].family,
+                "status": worst_status(records),
+            }
+            scored = by_model.get(name, {"trials": 0})
+            rows.append(scored | known | _costs(records) | self._published(records[0]))
+        table = pd.DataFrame(rows, columns=list(COLUMNS))
+        for column in ("parameters", "flops"):
+            table[column] = table[column].astype("Float64").round().astype("Int64")
+        table["standing"] = [
+            standing(family, status)
+            for family, status in zip(table["family"], table["status"], strict=True)
+        ]
+        table = table.sort_values(
+            ["standing", "accuracy"], ascending=[True, False], kind="stable", na_position="last"
+        )
+        return table.drop(columns="standing").reset_index(drop=True)
+
+    @cached_property
+    def classification(self) -> pd.DataFrame:
+        """Scores of each class, models in the order of `comparison`."""
+        if not self.trials:
+            columns = ["model", "class", "precision", "recall", "f1", "support", "specificity"]
+            return pd.DataFrame(columns=columns)
+        report = classification_report(self.trials, self.groups)
+        order = {name: place for place, name in enumerate(self.comparison["model"])}
+        return report.sort_values("model", key=lambda names: names.map(order), kind="stable")
+
+    @cached_property
+    def confusion(self) -> dict[str, pd.DataFrame]:
+        """Confusion matrices by model: summed over folds, averaged over seeds."""
+        return confusion_counts(self.trials) if self.trials else {}
+
+    @cached_property
+    def pairs(self) -> Comparison | None:
+        """Paired tests between the models that have all their trials; None for fewer than two."""
+        whole = set(self.comparison.loc[~self.comparison["status"].isin(_UNFINISHED), "model"])
+        trials = [trial for trial in self.trials if trial.model in whole]
+        folds: dict[int, set[str]] = {}
+        for trial in trials:
+            folds.setdefault(trial.fold, set()).add(trial.model)
+        if not any(len(models) > 1 for models in folds.values()):
+            return None
+        return compare(trials, groups=self.groups)
+
+    @cached_property
+    def interval_methods(self) -> tuple[str, ...]:
+        """How the intervals of accuracy were found, in words, each once."""
+        if not self.trials:
+            return ()
+        frame = summarise(self.trials, self.groups, metrics=("accuracy",))
+        plain = frame["method"].str.replace(r"design effect [\d.]+", "design effect", regex=True)
+        return tuple(plain.unique())
+
+    @cached_property
+    def ranked(self) -> pd.DataFrame:
+        """Rows of `comparison` that compete, best first."""
+        rows = self.comparison
+        return rows[~rows["family"].isin(UNRANKED_FAMILIES) & (rows["status"] == "ok")]
+
+    @cached_property
+    def probes(self) -> pd.DataFrame:
+        """Rows of the shortcut probes that have a score, best first."""
+        rows = self.comparison
+        return rows[(rows["family"] == "probe") & rows["accuracy"].notna()]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds that any model was trained with."""
+        return tuple(sorted({t.seed for t in self.trials if t.family != "probe"}))
+
+    @property
+    def folds(self) -> tuple[int, ...]:
+        """Folds of the split."""
+        return tuple(sorted(int(fold) for fold in self.folder.split["fold"].unique()))
+
+    def failures(self, model: str) -> list[TrialRecord]:
+        """Trials of a model that left no predictions or are degenerate."""
+        return [record for record in self.records[model] if record.status != "ok"]
+
+    def belongs(self, record: TrialRecord) -> bool:
+        """Whether the published value of a model was measured on this run's dataset and classes."""
+        run = self.folder.run
+        return bool(
+            record.published
+            and record.published.same_data
+            and run["dataset"]["catalog"] == PAPER_DATASET
+            and run["protocol"]["task"] == "all"
+        )
+
+    def _published(self, record: TrialRecord) -> dict[str, Any]:
+        published = record.published
+        if published is None or not published.accuracy:
+            return {"published_accuracy": NOT_REPORTED, "published_source": ""}
+        where = SAME_DATA if self.belongs(record) else OTHER_DATA
+        return {
+            "published_accuracy": published.accuracy,
+            "published_source": f"{published.source}; {where}",
+        }
+
+
+_UNFINISHED = ("failed", "timeout", "out-of-memory")
+
+
+def worst_status(records: Sequence[TrialRecord]) -> str:
+    """Status of a model: ok where every trial is; a mean over the good trials alone would flatter."""
+    order = (*_UNFINISHED, "degenerate", "ok")
+    return min((record.status for record in records), key=order.index)
+
+
+def standing(family: str, status: str) -> int:
+    """Place of a row: models that compete, controls, degenerate, failed ones, shortcut probes."""
+    if family == "probe":
+        return _PROBE
+    if status in _UNFINISHED:
+        return _FAILED
+    if status == "degenerate":
+        return _DEGENERATE
+    return _CONTROL if family == "control" else _RANKED
+
+
+def _costs(records: Sequence[TrialRecord]) -> dict[str, Any]:
+    """Medians over the trials that have the number."""
+    costs = {}
+    for column, key in _COST.items():
+        known = [getattr(record, key) for record in records if record.scored]
+        known = [value for value in known if value is not None]
+        costs[column] = float(np.median(known)) if known else float("nan")
+    return costs

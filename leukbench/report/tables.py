@@ -1,0 +1,211 @@
+"""The tables of a run: CSV with full precision, Markdown and LaTeX for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from leukbench.data.cache import write_text
+from leukbench.report.formats import (
+    MISSING,
+    NOT_REPORTED,
+    SYNTHETIC,
+    escape_latex,
+    escape_markdown,
+    markdown_table,
+    percent,
+    published_percent,
+    with_interval,
+)
+from leukbench.report.notes import footnotes
+from leukbench.report.results import OTHER_DATA, Results
+from leukbench.report.verdict import verdict, warnings
+from leukbench.runfolder import RunFolder
+
+CLASSIFICATION_COLUMNS = (
+    "model", "title", "class", "precision", "recall", "specificity", "f1", "support",
+)  # fmt: skip
+OTHER_MARK = "†"
+
+_HEADER = (
+    "Model", "Family", "Accuracy (95 % interval)", "Precision", "Recall", "Specificity", "F1",
+    "Trials", "Status", "Published accuracy", "Published source",
+)  # fmt: skip
+_ALIGN = "llrrrrrrlrl"
+_LATEX_COLUMNS = (0, 2, 3, 4, 5, 6, 7, 8, 9)
+
+
+def comparison_table(folder: RunFolder) -> pd.DataFrame:
+    """One row a model, as in ``comparison.csv``.
+
+    Parameters
+    ----------
+    folder : RunFolder
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `leukbench.report.results.COLUMNS`. Scores are fractions in 0..1 (``mcc`` -1..1,
+        ``brier`` 0..2), means over trials, averages over classes macro; ``trials`` counts those that
+        left predictions; ``status`` is ok where every trial is; costs are medians over trials
+        (seconds, milliseconds, MiB). ``published_accuracy`` is the string that the paper prints, or
+        "not reported". Models that compete come first, best first; then controls, degenerate and
+        failed ones, then shortcut probes.
+    """
+    return Results(folder).comparison
+
+
+def classification_table(folder: RunFolder) -> pd.DataFrame:
+    """Scores of each class of each model, then its accuracy, macro and weighted average.
+
+    Parameters
+    ----------
+    folder : RunFolder
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `CLASSIFICATION_COLUMNS`; fractions in 0..1, means over seeds and folds. The row
+        ``accuracy`` has its value under ``f1``, where scikit-learn prints it; ``support`` counts
+        distinct test images.
+    """
+    return _classification(Results(folder))
+
+
+def _classification(results: Results) -> pd.DataFrame:
+    table = results.classification
+    table = table.assign(title=table["model"].map(results.titles))
+    return table[list(CLASSIFICATION_COLUMNS)].reset_index(drop=True)
+
+
+def write_tables(folder: RunFolder, results: Results | None = None) -> list[Path]:
+    """Write ``comparison.{csv,md,tex}`` and ``classification_report.{csv,md}`` into the run folder.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    results : Results, optional
+        Of the same folder, where they were computed already.
+
+    Returns
+    -------
+    list of Path
+        What was written, each file whole.
+    """
+    results = results or Results(folder)
+    texts = {
+        "comparison.csv": _csv(results.comparison, folder),
+        "comparison.md": comparison_markdown(results),
+        "comparison.tex": comparison_latex(results),
+        "classification_report.csv": _csv(_classification(results), folder),
+        "classification_report.md": classification_markdown(results),
+    }
+    for name, text in texts.items():
+        write_text(folder.path / name, text)
+    return [folder.path / name for name in texts]
+
+
+def _csv(table: pd.DataFrame, folder: RunFolder) -> str:
+    if folder.synthetic:
+        table = table.assign(title=table["title"] + f" [{SYNTHETIC}]")
+    return str(table.to_csv(index=False, lineterminator="\n"))
+
+
+def comparison_rows(results: Results) -> list[list[str]]:
+    """Cells of the comparison as people read them, under `_HEADER`; nothing is escaped yet."""
+    rows = []
+    for row in results.comparison.to_dict("records"):
+        rows.append(
+            [
+                row["title"],
+                row["family"],
+                with_interval(row["accuracy"], row["accuracy_low"], row["accuracy_high"]),
+                *(percent(row[name]) for name in ("precision", "recall", "specificity", "f1")),
+                str(row["trials"]),
+                row["status"],
+                published_cell(row["published_accuracy"], row["published_source"]),
+                row["published_source"] or MISSING,
+            ]
+        )
+    return rows
+
+
+def published_cell(printed: str, source: str) -> str:
+    """Write a published value in percent; a dagger marks one of another data set.
+
+    >>> published_cell("96.83", "A paper, Table 1; another data set")
+    '96.83 % †'
+    """
+    if printed == NOT_REPORTED:
+        return printed
+    mark = f" {OTHER_MARK}" if source.endswith(OTHER_DATA) else ""
+    return published_percent(printed) + mark
+
+
+def comparison_markdown(results: Results) -> str:
+    """Return ``comparison.md``: verdict, table, footnotes."""
+    said = verdict(results)
+    lines = [f"**{escape_markdown(s.text)}**\n" for s in said if s.kind == "warning"]
+    lines.append(f"# {_escaped_title(results)}\n")
+    lines += [f"- {escape_markdown(s.text)}" for s in said if s.kind != "warning"]
+    lines.append("")
+    lines.append(markdown_table(_HEADER, comparison_rows(results), _ALIGN))
+    lines += [f"{escape_markdown(note)}\n" for note in footnotes(results)]
+    return "\n".join(lines)
+
+
+def classification_markdown(results: Results) -> str:
+    """Return ``classification_report.md``: one table a model, in the form of the paper's Table 2."""
+    lines = [f"**{escape_markdown(text)}**\n" for text in warnings(results)]
+    lines.append(f"# Classification report: {_escaped_title(results)}\n")
+    table = _classification(results)
+    for name, rows in table.groupby("model", sort=False):
+        trials = len(results.members[str(name)].members)
+        lines.append(f"## {escape_markdown(results.titles[str(name)])}\n")
+        if trials > 1:
+            lines.append(f"Means over {trials} trials; support counts distinct test images.\n")
+        cells = [
+            [
+                str(row["class"]),
+                *(percent(row[key]) for key in ("precision", "recall", "specificity", "f1")),
+                str(row["support"]),
+            ]
+            for row in rows.to_dict("records")
+        ]
+        header = ("Class", "Precision", "Recall", "Specificity", "F1", "Support")
+        lines.append(markdown_table(header, cells, "lrrrrr"))
+    absent = [results.titles[name] for name in results.records if name not in results.members]
+    if absent:
+        lines.append(f"No predictions: {escape_markdown(', '.join(absent))}.\n")
+    lines += [f"{escape_markdown(note)}\n" for note in footnotes(results)]
+    return "\n".join(lines)
+
+
+def comparison_latex(results: Results) -> str:
+    """Return ``comparison.tex``: a table for the LaTeX packages booktabs and graphicx."""
+    lines = [
+        "% needs the packages booktabs and graphicx",
+        r"\begin{table}[htbp]",
+        r"\centering",
+        rf"\caption{{{escape_latex(' '.join([*warnings(results), *footnotes(results)]))}}}",
+        r"\resizebox{\linewidth}{!}{%",
+        rf"\begin{{tabular}}{{{''.join(_ALIGN[place] for place in _LATEX_COLUMNS)}}}",
+        r"\toprule",
+        _latex_row([_HEADER[place] for place in _LATEX_COLUMNS]),
+        r"\midrule",
+        *(_latex_row([row[place] for place in _LATEX_COLUMNS]) for row in comparison_rows(results)),
+        r"\bottomrule",
+        r"\end{tabular}}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _latex_row(cells: list[str]) -> str:
+    return " & ".join(map(escape_latex, cells)) + r" \\"
+
+
+def _escaped_title(results: Results) -> str:
+    run = results.folder.run
+    return escape_markdown(f"{run['dataset']['title']}, protocol {run['protocol']['name']}")
