@@ -21,7 +21,8 @@ SPEC = ModelSpec(
     target="leukbench.models.alexnet:build",
     reference="Krizhevsky et al. 2012, doi:10.1145/3065386; Krizhevsky 2014, arXiv:1404.5997",
     framework="keras",
-    recipe="He initialisation, Adam, learning rate 0.0001, dropout 0.5 before each hidden layer.",
+    recipe="He initialisation, Adam, learning rate 0.0001 falling by a cosine after a warm-up, "
+    "dropout 0.5 before each hidden layer.",
     departures=(
         "The single-column form of 2014: one tower instead of two, no local response "
         "normalisation.",
@@ -83,5 +84,9 @@ def build(**recipe: Any) -> KerasClassifier:
     """The architecture with its recipe."""
     from leukbench.models.keras_classifier import KerasClassifier
 
-    defaults = {"layers": "leukbench.models.alexnet:layers", "learning_rate": 1e-4}
+    defaults = {
+        "layers": "leukbench.models.alexnet:layers",
+        "learning_rate": 1e-4,
+        "schedule": "cosine",
+    }
     return KerasClassifier(**{**defaults, **recipe})

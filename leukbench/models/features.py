@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import fft
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from leukbench.errors import UsageError
 from leukbench.models.arrays import check_images
 
 # ITU-R BT.601 luma, as in OpenCV's colour conversions.
@@ -77,6 +78,55 @@ class GreyHistogram(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         levels = np.rint(to_grey(check_images(X))).astype(np.uint8)
         return histograms(levels.reshape(len(levels), -1), 256)
+
+
+class ColourHistogram(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Share of the pixels in each of some equally wide bins, channel by channel.
+
+    Parameters
+    ----------
+    bins : int
+        Bins a channel, a divisor of 256.
+    """
+
+    def __init__(self, bins: int = 32) -> None:
+        self.bins = bins
+
+    def fit(self, X: NDArray[np.uint8], y: Any = None) -> ColourHistogram:
+        """Remember the size of the images; nothing else is learned."""
+        if self.bins < 1 or 256 % self.bins:
+            raise UsageError(f"bins is {self.bins}: use a divisor of 256.")
+        self.image_shape_ = check_images(X).shape[1:3]
+        return self
+
+    def transform(self, X: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Histograms of the images.
+
+        Returns
+        -------
+        numpy.ndarray of float32, shape (n, channels * bins)
+        """
+        images = check_images(X)
+        levels = np.moveaxis(images, 3, 1).reshape(len(images), images.shape[3], -1)
+        width = 256 // self.bins
+        return np.concatenate(
+            [histograms(levels[:, c] // width, self.bins) for c in range(images.shape[3])], axis=1
+        )
+
+
+class MeanAndSpread(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Two numbers: mean and standard deviation of all values of an image, 0..255."""
+
+    def fit(self, X: NDArray[np.uint8], y: Any = None) -> MeanAndSpread:
+        """Remember the size of the images; nothing else is learned."""
+        self.image_shape_ = check_images(X).shape[1:3]
+        return self
+
+    def transform(self, X: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """The numbers, shape ``(n, 2)``."""
+        images = check_images(X)
+        flat = images.reshape(len(images), -1)
+        return np.stack([flat.mean(axis=1), flat.std(axis=1)], axis=1)
 
 
 def histograms(levels: NDArray[np.uint8], bins: int) -> NDArray[np.float32]:

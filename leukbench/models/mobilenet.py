@@ -23,8 +23,7 @@ SPEC = ModelSpec(
     recipe="He initialisation, Adam, learning rate 0.001 falling by a cosine after a warm-up, "
     "dropout 0.2, normalisation momentum 0.9.",
     departures=(
-        "The stem has stride 2 from 96 pixels up and 1 below, so that 4x4 and not 2x2 is left of a "
-        "50x50 image at the end.",
+        "All strides are the published ones: 2x2 instead of 7x7 is left of a 50x50 image at the end.",
         "Batch normalisation with momentum 0.9: with the usual 0.99 its running means lag behind "
         "where an epoch has forty steps.",
         "Adam with a cosine schedule instead of RMSProp with decay, no weight decay.",
@@ -43,17 +42,17 @@ STAGES = (
 )
 
 
-def features(x: Any, side: int) -> Any:
+def features(x: Any) -> Any:
     """All but the classifier: from scaled images to 1280 maps.
 
     Parameters
     ----------
     x : keras.KerasTensor
         Images in -1..1.
-    side : int
-        Their shorter side in pixels; it decides the stride of the stem.
     """
     from keras import layers as L
+
+    from leukbench.models.normalisation import BatchNormalization
 
     def convolve(x: Any, width: int, kernel: int, strides: int, name: str, relu: bool) -> Any:
         x = L.Conv2D(
@@ -68,10 +67,10 @@ def features(x: Any, side: int) -> Any:
         return normalise(x, name, relu)
 
     def normalise(x: Any, name: str, relu: bool) -> Any:
-        x = L.BatchNormalization(momentum=0.9, epsilon=1e-3, name=f"{name}_norm")(x)
+        x = BatchNormalization(epsilon=1e-3, name=f"{name}_norm")(x)
         return L.ReLU(6.0, name=f"{name}_relu")(x) if relu else x
 
-    x = convolve(x, 32, 3, 2 if side >= 96 else 1, "stem", relu=True)
+    x = convolve(x, 32, 3, 2, "stem", relu=True)
     number = 0
     for expansion, width, repetitions, stride in STAGES:
         for repetition in range(repetitions):
@@ -103,7 +102,7 @@ def layers(shape: tuple[int, int, int], classes: int) -> Any:
 
     inputs = keras.Input(shape, dtype="uint8")
     x = L.Rescaling(1 / 127.5, offset=-1.0, name="scale")(inputs)
-    x = features(x, min(shape[:2]))
+    x = features(x)
     x = L.GlobalAveragePooling2D(name="average")(x)
     x = L.Dropout(0.2, name="dropout")(x)
     x = L.Dense(classes, activation="softmax", dtype="float32", name="predictions")(x)

@@ -29,7 +29,11 @@ BUILT_IN_MODULES = (
     "leukbench.models.alexnet",
     "leukbench.models.googlenet",
     "leukbench.models.mobilenet",
+    "leukbench.models.hybrid",
     "leukbench.models.classical",
+    "leukbench.models.ensembles",
+    "leukbench.models.histogram_trees",
+    "leukbench.models.controls",
 )
 
 

@@ -17,7 +17,10 @@ WIDTHS = (64, 128, 256, 512, 512)
 CONVOLUTIONS = {16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 
 _REFERENCE = "Simonyan and Zisserman 2015, arXiv:1409.1556"
-_RECIPE = "He initialisation, Adam, learning rate 0.0001, dropout 0.5 after each hidden layer."
+_RECIPE = (
+    "He initialisation, Adam, learning rate 0.0001 falling by a cosine after a warm-up, dropout 0.5 "
+    "after each hidden layer."
+)
 _DEPARTURES = (
     "The last feature map is as small as the input makes it (1x1x512 at 50x50 instead of 7x7x512), "
     "and the first hidden layer has as few weights.",
@@ -113,5 +116,6 @@ def _build(depth: int, recipe: dict[str, Any]) -> KerasClassifier:
         "layers": "leukbench.models.vgg:layers",
         "options": {"depth": depth},
         "learning_rate": 1e-4,
+        "schedule": "cosine",
     }
     return KerasClassifier(**{**defaults, **recipe})
