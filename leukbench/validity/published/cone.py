@@ -65,8 +65,17 @@ def extreme_rays(constraints: Mapping[str, Interval]) -> list[Vector]:
         rays = _cut(rays, known, space)
         known.append(space)
         if not rays:
-            break
-    return rays
+            return []
+    return rays if _defined(rays, constraints) else []
+
+
+def _defined(rays: list[Vector], constraints: Mapping[str, Interval]) -> bool:
+    """Whether some table has a denominator for every metric, but for 0/0 printed as 0 or 1."""
+    for metric, (low, high) in constraints.items():
+        printed_for_none = metric in ("precision", "npv") and (low == 0 or high == 1)
+        if not printed_for_none and not any(_dot(FORMS[metric][1], ray) for ray in rays):
+            return False
+    return True
 
 
 def bounds(rays: list[Vector], metric: str) -> Interval | None:

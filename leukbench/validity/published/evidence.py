@@ -59,7 +59,7 @@ def settle_kinds(verdicts: Sequence[RowVerdict], limit: int) -> list[RowVerdict]
 def factor(verdict: RowVerdict) -> float:
     """The factor by which one row of unstated kind supports that its table is binary."""
     cells = verdict.cells
-    if len(cells) < len(METRICS) or verdict.kind not in ("binary", UNSETTLED):
+    if len(cells) < len(METRICS) or verdict.status == IMPOSSIBLE:
         return 1.0
     coarsest = max(cell.step for cell in cells.values())
     factors = next((f for step, f in sorted(FACTORS.items()) if coarsest <= step), None)
@@ -67,7 +67,7 @@ def factor(verdict: RowVerdict) -> float:
         return 1.0
     whole, but_f1, but_accuracy, other = factors
     if verdict.kind == "binary":
-        return other if verdict.status == IMPOSSIBLE else whole
+        return whole
     if any(binary_without(cells, m) for m in ("precision", "recall", "f1")):
         return but_f1
     if any(binary_without(cells, m) for m in ("accuracy", "specificity")):

@@ -90,7 +90,7 @@ def matrix_findings(verdict: ReportVerdict, names: tuple[str, ...]) -> list[Find
     values = [derived(m, names) for m in matrices]
     macro = sorted({float(v["macro specificity"]) for v in values})
     first = sorted({v[f"specificity with {names[0]} as the negative class"] for v in values})
-    own = first[0] * sum(matrices[0][0])
+    own = f"{first[0] * sum(matrices[0][0])}/{sum(matrices[0][0])} = {float(first[0]):.3f}"
     text = "\n".join(
         [
             f"{verdict.table.title} and the accuracy fit exactly {len(matrices)} confusion matrices "
@@ -99,7 +99,7 @@ def matrix_findings(verdict: ReportVerdict, names: tuple[str, ...]) -> list[Find
             else f"{verdict.table.title}: at least {len(matrices)} confusion matrices fit:",
             *(f"    {[list(row) for row in m]}" for m in matrices[:5]),
             f"    their macro specificity is {'/'.join(f'{v:.3f}' for v in macro)}; with {names[0]} "
-            f"as the negative class (benign against malignant) it is {own}/{sum(matrices[0][0])} = {float(first[0]):.3f}",
+            f"as the negative class (benign against malignant) it is {own}",
         ]
     )
     data = {

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 from itertools import product
-from math import floor
+from math import ceil
 
 from leukbench.validity.published.rounding import Interval, show
 
@@ -84,7 +84,9 @@ def lowest_f1(p: Fraction, r: Fraction, classes: int | None) -> Fraction:
     """
     if classes is None:
         return max(p + r - ONE, Fraction(0))
-    ones_p, ones_r = floor(classes * p), floor(classes * r)
+    if p == 0 or r == 0:
+        return Fraction(0)
+    ones_p, ones_r = ceil(classes * p) - 1, ceil(classes * r) - 1
     part_p, part_r = classes * p - ones_p, classes * r - ones_r
     best: Fraction | None = None
     for beside_p, beside_r in product(("same", "one", "zero"), repeat=2):
