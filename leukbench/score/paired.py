@@ -20,7 +20,7 @@ from leukbench.score.intervals import CorrectedT
 from leukbench.score.resampling import weight_chunks
 
 SWAPS = 9999
-_CELLS_AT_ONCE = 8_000_000
+_CELLS_AT_ONCE = 2_000_000
 
 
 @lru_cache(maxsize=65536)

@@ -20,7 +20,7 @@ from leukbench.score.calibration import BINS, bin_of, confidence_and_hit
 from leukbench.score.metrics import COUNT_METRICS, mean_over_classes, ratio, scores_from_counts
 
 RESAMPLES = 2000
-_CELLS_AT_ONCE = 16_000_000
+_CELLS_AT_ONCE = 4_000_000
 
 Weights = NDArray[np.float32]
 
