@@ -50,7 +50,7 @@ class TestPixels:
             digest.update(image.tobytes())
         # Whoever changes this raises RENDERER, so that old folders are not taken up again.
         assert (
-            digest.hexdigest() == "a6b4d077c9ef2c666a8f68f0cee1198cf6fc973e65f977a7347c21505a5e0068"
+            digest.hexdigest() == "1b515567c66194dc26fe6e10d8603967294b67b1f77f37d0d06aeff1b300b410"
         )
 
     def test_an_image_does_not_depend_on_what_else_is_rendered(self) -> None:
@@ -283,6 +283,18 @@ class TestFolder:
         write_dataset(tmp_path, SyntheticConfig(1, 1, 32))
         with pytest.raises(DataError, match="another configuration"):
             write_dataset(tmp_path, SyntheticConfig(1, 1, 32, seed=1))
+
+    def test_a_folder_of_another_renderer_is_read_and_not_mixed(self, tmp_path: Path) -> None:
+        config = SyntheticConfig(1, 1, 32)
+        truth = write_dataset(tmp_path, config)
+        file = tmp_path / "leukbench-synthetic.json"
+        own = f'"renderer": {config.renderer}'
+        file.write_text(file.read_text().replace(own, '"renderer": 0'))
+        assert load_truth(tmp_path).groups == truth.groups
+        with pytest.raises(DataError, match="renderer"):
+            write_dataset(tmp_path, config)
+        with pytest.raises(DataError, match="renderer 0"):
+            write_dataset(tmp_path, load_truth(tmp_path).config)
 
     def test_a_folder_without_truth_says_so(self, tmp_path: Path) -> None:
         with pytest.raises(DataError, match="holds no synthetic dataset"):

@@ -11,7 +11,7 @@ from leukbench.errors import UsageError
 CLASSES = ("Benign", "Early", "Pre", "Pro")
 """The four classes, in the order of their number."""
 
-RENDERER = 1
+RENDERER = 2
 """Raised whenever the same configuration begins to give other pixels."""
 
 CopyKind = Literal[
@@ -84,6 +84,8 @@ class SyntheticConfig:
         How much the stain differs between classes: 0 not at all; 1 makes colour a shortcut.
     copies : CopyPlan
         Planted duplicates.
+    renderer : int
+        Version of the renderer; only this version's can be rendered, others' can be read.
 
     Examples
     --------
@@ -98,6 +100,7 @@ class SyntheticConfig:
     patient_effect: float = 1.0
     confounding: float = 0.0
     copies: CopyPlan = field(default_factory=CopyPlan)
+    renderer: int = RENDERER
 
     def __post_init__(self) -> None:
         each = self.images_per_class

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from leukbench.data.synthetic.config import RENDERER, SyntheticConfig
+from leukbench.data.synthetic.config import SyntheticConfig
 from leukbench.data.synthetic.copies import PlantedPair, plan
 from leukbench.errors import DataError
 
@@ -26,20 +26,16 @@ class Truth:
         Patient of every file, by its path below the folder.
     pairs : tuple of PlantedPair
         All pairs of files that show the same content.
-    renderer : int
-        Version of the renderer.
     """
 
     config: SyntheticConfig
     groups: dict[str, str]
     pairs: tuple[PlantedPair, ...]
-    renderer: int = RENDERER
 
     def to_json(self) -> str:
         """The truth as a JSON text; one line for each image and pair."""
         lines = [
             '{"schema_version": 1',
-            f'"renderer": {self.renderer}',
             f'"config": {json.dumps(self.config.to_dict())}',
             '"groups": '
             + _spread("{}", [f"{json.dumps(k)}: {json.dumps(v)}" for k, v in self.groups.items()]),
@@ -70,7 +66,7 @@ def load_truth(folder: Path | str) -> Truth:
             for pair in stored["pairs"]
         )
         config = SyntheticConfig.from_dict(stored["config"])
-        return Truth(config, dict(stored["groups"]), pairs, int(stored["renderer"]))
+        return Truth(config, dict(stored["groups"]), pairs)
     except FileNotFoundError as error:
         raise DataError(
             f"{path} is missing: {folder} holds no synthetic dataset, make one with "

@@ -12,7 +12,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from leukbench.data.synthetic.config import SyntheticConfig
+from leukbench.data.synthetic.config import RENDERER, SyntheticConfig
 from leukbench.data.synthetic.copies import Item, plan, render_item
 from leukbench.data.synthetic.truth import TRUTH_FILE, Truth, load_truth, tell_truth
 from leukbench.errors import DataError
@@ -79,8 +79,14 @@ def write_dataset(
     Raises
     ------
     DataError
-        Where the folder holds something else, or cannot be written.
+        Where the folder holds something else, or cannot be written, or another version's renderer
+        is asked for.
     """
+    if config.renderer != RENDERER:
+        raise DataError(
+            f"renderer {config.renderer} is asked for, this version has {RENDERER}: install the "
+            "version that made the dataset, or leave the renderer out."
+        )
     root = Path(folder)
     truth = tell_truth(config)
     try:
@@ -113,7 +119,8 @@ def _claim(root: Path, truth: Truth) -> None:
     if (root / TRUTH_FILE).exists():
         if load_truth(root) != truth:
             raise DataError(
-                f"{root} holds a synthetic dataset of another configuration: choose another folder."
+                f"{root} holds a synthetic dataset of another configuration or renderer: choose "
+                "another folder."
             )
         return
     if any(not entry.name.startswith(".") for entry in root.iterdir()):
