@@ -10,7 +10,7 @@ import typer
 from typer.exceptions import Exit, TyperException
 
 from leukbench._version import __version__
-from leukbench.cli import data, gate, health, listing, results, run, validity
+from leukbench.cli import data, gate, health, listing, results, run, validity, verify
 from leukbench.errors import LeukbenchError, UsageError
 
 app = typer.Typer(
@@ -51,6 +51,7 @@ app.command("check-table")(validity.check_table)
 app.command("report")(results.report)
 app.command("compare")(results.compare)
 app.command("gate")(gate.gate)
+app.command("verify")(verify.verify)
 app.command("check-model")(health.check_model)
 app.command("doctor")(health.doctor)
 app.add_typer(listing.app, name="list")

@@ -1,0 +1,32 @@
+"""The verb ``verify``: recompute what is stored, and name every difference."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def verify(
+    folder: Annotated[Path, typer.Argument(help="A run folder, or a folder of run folders.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> int:
+    """Recompute hashes, counts and tables from the stored predictions: exit code 1 if any differs."""
+    from leukbench.errors import RegressionError
+    from leukbench.verify import run_folders, verify_run
+
+    found = {path: verify_run(path) for path in run_folders(folder)}
+    if as_json:
+        differences = {
+            str(path): [{"file": one.file, "what": one.what} for one in own]
+            for path, own in found.items()
+        }
+        typer.echo(json.dumps(differences, indent=2, ensure_ascii=False))
+    else:
+        for path, own in found.items():
+            for difference in own:
+                typer.echo(f"{path}/{difference}")
+            typer.echo(f"{path}: {len(own) or 'no'} difference{'' if len(own) == 1 else 's'}")
+    return RegressionError.exit_code if any(found.values()) else 0
