@@ -162,3 +162,11 @@ def test_files_and_options_that_do_not_fit(tmp_path: Path) -> None:
     for option in options:
         with pytest.raises(LeukbenchError, match="--"):
             check_table("paper", **option)  # type: ignore[arg-type]
+
+
+def test_a_long_table_says_that_common_test_sets_were_not_looked_for(tmp_path: Path) -> None:
+    rows = [PublishedRow("m", dict.fromkeys(METRICS, "100"))] * 61
+    report = check(tmp_path, written(rows), kind="binary", max_images=20)
+    assert report.exit_code == 0 and len(report.rows) == 61
+    assert [f.kind for f in report.findings] == ["not-looked-for"]
+    assert "61 rows" in "\n".join(report.lines())

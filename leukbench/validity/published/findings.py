@@ -16,6 +16,9 @@ from leukbench.validity.published.tables import Claim, PublishedRow
 from leukbench.validity.published.testsets import TestSet, common_test_sets
 from leukbench.validity.published.wording import explanation, wilson
 
+#: Rows of the longest table in which common test sets are looked for.
+LONGEST = 60
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -37,6 +40,12 @@ class Finding:
 
 def shared_set_findings(verdicts: Sequence[RowVerdict]) -> list[Finding]:
     """Name the rows that were measured on one test set, and what each row's cells are there."""
+    if len(verdicts) > LONGEST:
+        text = (
+            f"Common test sets were not looked for: {len(verdicts)} rows are more than {LONGEST}; "
+            "check the table in parts."
+        )
+        return [Finding("not-looked-for", text, {"rows_searched": 0})]
     by_name = {v.row.name: v for v in verdicts}
     return [_test_set(found, by_name) for found in common_test_sets(verdicts)]
 
