@@ -25,7 +25,7 @@ Plain = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Transform:
-    """Where the second image lies on the first: ``first = scale * second + (dx, dy)``, in pixels."""
+    """Where the second lies on the first: ``first = scale * second + (dx, dy)``, in pixels."""
 
     dx: float
     dy: float
@@ -59,10 +59,10 @@ class Agreement:
 NO_AGREEMENT = Agreement(0.0, 0.0, Transform(0, 0))
 
 
-def flatten(grey: Grey, step: int) -> Plain:
+def flatten(grey: Grey, step: float) -> Plain:
     """Take out illumination: the image less its own blur over four steps, float32."""
     plain = grey.astype(np.float32)
-    return np.asarray(plain - cv2.GaussianBlur(plain, (0, 0), 4.0 * step), dtype=np.float32)
+    return np.asarray(plain - cv2.GaussianBlur(plain, (0, 0), 4 * step), dtype=np.float32)
 
 
 def agree(first: Plain, second: Plain, proposed: Transform) -> Agreement:
@@ -110,7 +110,9 @@ def best_shift(first: Plain, second: Plain) -> Transform:
     """
     factor = min(1.0, _COARSE / max(*first.shape, *second.shape))
     a, b = _shrink(first, factor), _shrink(second, factor)
-    shape = tuple(scipy.fft.next_fast_len(m + n - 1, real=True) for m, n in zip(a.shape, b.shape))
+    shape = tuple(
+        scipy.fft.next_fast_len(m + n - 1, real=True) for m, n in zip(a.shape, b.shape, strict=True)
+    )
     spectrum = scipy.fft.rfft2(a, s=shape) * np.conj(scipy.fft.rfft2(b, s=shape))
     sums = scipy.fft.irfft2(spectrum, s=shape)
     down = _lags(a.shape[0], shape[0])

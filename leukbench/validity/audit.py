@@ -39,8 +39,8 @@ _FEW_KEYPOINTS = 8
 def audit(dataset: Dataset, split: pd.DataFrame | None = None, jobs: int = -1) -> AuditReport:
     """Look for leakage in a dataset, and under a split of it.
 
-    Every image is read once, and once more for each candidate pair it stands in. Time grows a little
-    faster than the number of images; memory is about 5 kB an image.
+    Every image is read once, and once more for each candidate pair it stands in. Time grows a
+    little faster than the number of images.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def audit(dataset: Dataset, split: pd.DataFrame | None = None, jobs: int = -1) -
     kept = np.flatnonzero(first == np.arange(len(dataset)))
     with _timed(seconds, "search"):
         by_hash, distances = duplicates.hash_candidates(described, kept)
-        by_shift = overlaps.overlap_candidates(described, kept)
+        by_shift, votes = overlaps.overlap_candidates(described, kept)
     candidates = [*by_hash, *by_shift]
     step = described.geometry.step
     with _timed(seconds, "null"):
@@ -92,7 +92,7 @@ def audit(dataset: Dataset, split: pd.DataFrame | None = None, jobs: int = -1) -
             "hash_radius": duplicates.HASH_RADIUS,
             "patch_radius": overlaps.PATCH_RADIUS,
             "keypoints": KEYPOINTS,
-            "votes": overlaps.votes_needed(len(kept)),
+            "votes": votes,
             "least_share": MIN_SHARE,
             "near_duplicate_share": NEAR_SHARE,
             "candidates": len(candidates),
@@ -131,12 +131,14 @@ def proxy_groups(report: AuditReport, dataset: Dataset) -> NDArray[np.str_]:
 
 def _identical_findings(dataset: Dataset, described: Described) -> list[Finding]:
     found = []
+    kinds: tuple[tuple[Kind, Sequence[str]], ...]
     hashes = [record.sha256 for record in dataset.records]
-    for kind, keys in (("identical-bytes", hashes), ("identical-pixels", described.pixels)):
+    kinds = (("identical-bytes", hashes), ("identical-pixels", described.pixels))
+    for kind, keys in kinds:
         for members in duplicates.identical_sets(keys):
             if kind == "identical-pixels" and len({hashes[i] for i in members}) == 1:
                 continue
-            found.append(_finding(dataset, kind, members, {}))  # type: ignore[arg-type]
+            found.append(_finding(dataset, kind, members, {}))
     return found
 
 

@@ -32,17 +32,17 @@ class Geometry:
 
     Attributes
     ----------
-    step : int
+    step : float
         Distance between the samples of a patch; a patch is 16 steps wide, about a fifth of the
-        image's shorter side.
+        image's shorter side, at least 24 pixels.
     """
 
-    step: int
+    step: float
 
     @property
     def half_patch(self) -> int:
         """Half the width of a patch."""
-        return self.step * PATCH_SAMPLES // 2
+        return int(np.ceil(self.step * PATCH_SAMPLES / 2))
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def choose_geometry(dataset: Dataset) -> Geometry:
     """Geometry from the typical shorter side of up to 32 evenly spaced images."""
     chosen = np.unique(np.linspace(0, len(dataset) - 1, 32).astype(int))
     sides = [min(working_image(read_image(dataset.absolute(i))).shape) for i in chosen]
-    return Geometry(step=max(1, round(float(np.median(sides)) / 75)))
+    return Geometry(step=max(1.5, round(2 * float(np.median(sides)) / 75) / 2))
 
 
 def working_image(image: NDArray[np.uint8]) -> Grey:
@@ -216,8 +216,8 @@ def keypoint_hashes(
         return np.empty(0, np.int16), np.empty(0, np.int16), np.empty(0, np.uint64)
     plain = grey.astype(np.float32)
     fine = cv2.GaussianBlur(plain, (0, 0), step / 2)
-    response = np.abs(fine - cv2.GaussianBlur(plain, (0, 0), float(step)))
-    window = np.ones((2 * step + 1, 2 * step + 1), np.uint8)
+    response = np.abs(fine - cv2.GaussianBlur(plain, (0, 0), step))
+    window = np.ones((int(2 * step) + 1, int(2 * step) + 1), np.uint8)
     peak = (response >= cv2.dilate(response, window)) & (response > _CONTRAST)
     inside = np.zeros_like(peak)
     inside[half:-half, half:-half] = True
@@ -225,7 +225,7 @@ def keypoint_hashes(
     if len(y) > KEYPOINTS:
         strongest = np.argpartition(-response[y, x], KEYPOINTS)[:KEYPOINTS]
         y, x = y[strongest], x[strongest]
-    offsets = (np.arange(PATCH_SAMPLES) - PATCH_SAMPLES // 2) * step + step // 2
+    offsets = np.round((np.arange(PATCH_SAMPLES) - (PATCH_SAMPLES - 1) / 2) * step).astype(int)
     rows, columns = y[:, None] + offsets, x[:, None] + offsets
     tiles = fine[rows[:, :, None], columns[:, None, :]]
     return x.astype(np.int16), y.astype(np.int16), sign_hashes(cosine_coefficients(tiles))

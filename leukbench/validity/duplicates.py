@@ -1,4 +1,4 @@
-"""The same picture twice: identical bytes, identical pixels, and near-duplicates by perceptual hash."""
+"""The same picture twice: identical bytes or pixels, and near-duplicates by perceptual hash."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def representatives(keys: Sequence[Hashable]) -> NDArray[np.int64]:
 def hash_candidates(
     described: Described, kept: NDArray[np.int64]
 ) -> tuple[list[Candidate], list[int]]:
-    """Pairs whose perceptual hashes differ in at most 10 of 63 bits under one of eight orientations.
+    """Pairs whose hashes differ in at most 10 of 63 bits under one of the eight orientations.
 
     Parameters
     ----------

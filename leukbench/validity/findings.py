@@ -1,4 +1,4 @@
-"""What an audit found, as data: written to ``audit.json``, shown as a table, read by split and report."""
+"""What an audit found, as data: written to ``audit.json``, shown as a table, read by others."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ TITLES: dict[Kind, str] = {
     "label-conflict": "same content under two labels",
     "giveaway": "file properties that give the class away",
 }
+_JOINING = KINDS[:4]
 
 
 class _Frozen(BaseModel):
@@ -49,8 +50,8 @@ class Finding(_Frozen):
     labels : tuple of str
         Class of each of `files`.
     measures : dict of str to float
-        ``distance``: bits of the perceptual hash that differ, 0..63. ``correlation``: normalised, of
-        the overlap, -1..1. ``share``: overlap as a share of the image, 0..1. ``statistic``:
+        ``distance``: bits of the perceptual hash that differ, 0..63. ``correlation``: normalised,
+        of the overlap, -1..1. ``share``: overlap as a share of the image, 0..1. ``statistic``:
         correlation times the square root of the share. ``shift_x``, ``shift_y``: in pixels of the
         working image, where the second lies on the first. ``scale``: of the second against the
         first. ``accuracy``, ``majority``: of a rule by a file property and of the majority class,
@@ -184,11 +185,9 @@ class AuditReport(_Frozen):
         told = [f"{self.images} images of {self.dataset}."]
         for kind in KINDS:
             across = self.across_classes[kind]
-            crossing = f", {across} across classes" if across and kind != "label-conflict" else ""
-            told.append(
-                f"{self.counts[kind]} {TITLES[kind]}{crossing if kind != 'giveaway' else ''}"
-            )
-        told += [f"  {finding.note}" for finding in self.findings if finding.kind == "giveaway"]
+            crossing = f", {across} across classes" if across and kind in _JOINING else ""
+            told.append(f"{self.counts[kind]} {TITLES[kind]}{crossing}.")
+        told += [finding.note for finding in self.findings if finding.kind == "giveaway"]
         told.append(
             f"{joined} images stand in {len(self.clusters)} clusters of duplicates and overlaps "
             "(proxy groups)."

@@ -1,4 +1,4 @@
-"""Perceptual hashes from low frequencies, and a search for near ones that does not look at all pairs.
+"""Perceptual hashes from low frequencies, and a search for near ones without all pairs.
 
 A hash keeps the signs of low-frequency cosine coefficients (Zauner 2010, Implementation and
 Benchmarking of Perceptual Image Hash Functions, section 3.2.1; here the sign instead of the
@@ -17,6 +17,7 @@ Hashes = NDArray[np.uint64]
 Positions = NDArray[np.int64]
 
 COEFFICIENTS = 8
+LIMIT = 16_000_000
 ORIENTATIONS = (
     "as it is",
     "mirrored left to right",
@@ -96,9 +97,10 @@ def near_pairs(
     radius: int,
     tables: int,
     crowd: int,
+    limit: int = LIMIT,
     seed: int = 0,
 ) -> tuple[Positions, Positions]:
-    """Pairs of hashes that differ in at most `radius` bits.
+    """Pairs of hashes that differ in at most `radius` bits, the nearest ones where they are many.
 
     Two hashes are compared where they agree in all of the bits that one of the `tables` looks at;
     each table looks at about as many bits as the number of hashes has, so that the work grows a
@@ -116,6 +118,9 @@ def near_pairs(
     crowd : int
         A bucket of more than this many stored hashes is passed over: what so many images share is
         a burned-in mark or empty ground, and says nothing.
+    limit : int
+        Most pairs that are kept, which bounds the memory: where there are more, the radius shrinks
+        by a bit at a time until they fit.
     seed : int
         Of the samples.
 
@@ -129,11 +134,16 @@ def near_pairs(
     found = np.empty(0, dtype=np.int64)
     for _ in range(tables):
         chosen = rng.choice(64, size=sampled_bits(len(stored)), replace=False)
-        fresh = [
-            _codes(left, right, width, within=queries is stored)
-            for left, right in _same_bucket(queries, stored, chosen, crowd)
-            for left, right in [_near(queries, stored, left, right, radius)]
-        ]
+        fresh: list[Positions] = []
+        for left, right in _same_bucket(queries, stored, chosen, crowd):
+            near = _distance(queries, stored, left, right) <= radius
+            fresh.append(_codes(left[near], right[near], width, within=queries is stored))
+            while len(found) + sum(map(len, fresh)) > limit and radius > 0:
+                found, fresh = np.unique(np.concatenate([found, *fresh])), []
+                if len(found) > limit:
+                    radius -= 1
+                    distance = _distance(queries, stored, found // width, found % width)
+                    found = found[distance <= radius]
         if fresh:
             found = np.unique(np.concatenate([found, *fresh]))
     return found // width, found % width
@@ -164,11 +174,10 @@ def _same_bucket(
         yield asking[left], order[slot]
 
 
-def _near(
-    queries: Hashes, stored: Hashes, left: Positions, right: Positions, radius: int
-) -> tuple[Positions, Positions]:
-    near = np.bitwise_count(queries[left] ^ stored[right]) <= radius
-    return left[near], right[near]
+def _distance(
+    queries: Hashes, stored: Hashes, left: Positions, right: Positions
+) -> NDArray[np.uint8]:
+    return np.bitwise_count(queries[left] ^ stored[right])
 
 
 def _codes(left: Positions, right: Positions, width: int, *, within: bool) -> Positions:

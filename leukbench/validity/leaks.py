@@ -46,8 +46,8 @@ def giveaways(dataset: Dataset, properties: Mapping[str, Sequence[str]]) -> list
     """File properties from which the class can be guessed without looking at a pixel.
 
     A rule that names, for each value of the property, the class most frequent there is measured by
-    stratified cross-validation. It is a finding where the lower end of its accuracy's Wilson interval
-    exceeds the share of the majority class by five points or more.
+    stratified cross-validation. It is a finding where the lower end of its accuracy's Wilson
+    interval exceeds the share of the majority class by five points or more.
 
     Parameters
     ----------
@@ -157,8 +157,8 @@ def refuse_leakage(report: AuditReport, allow: bool) -> None:
     worst = max(leaking, key=lambda fold: fold.identical)
     test, train = worst.examples[0]
     raise LeakageError(
-        f"{worst.identical} of {worst.test} test images of fold {worst.fold} have an identical copy "
-        f"in training ({test} is {train}): take the split policy grouped, remove the copies, or "
+        f"{worst.identical} of {worst.test} test images of fold {worst.fold} have an identical "
+        f"copy in training ({test} is {train}): take the split policy grouped, remove the copies, or "
         "allow it with allow_duplicates_across_split in the protocol."
     )
 

@@ -1,8 +1,8 @@
 """Overlapping fields of view: crops of one smear that were shifted, or slightly scaled.
 
 Keypoints that come back in a shifted field vote for a shift; pairs of images with enough votes for
-one shift are candidates; each is checked by the correlation of its overlap, against the correlations
-that random pairs of different classes reach under their best shift.
+one shift are candidates; each is checked by the correlation of its overlap, against what random
+pairs of different classes reach under their best shift.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ PATCH_RADIUS = 10
 PATCH_TABLES = 6
 PATCH_CROWD = 256
 BIN = 4
-LARGE = 10_000
+VOTES = 2
+CHECKS_AN_IMAGE = 2
+LEAST_CHECKS = 5_000
 NULL_PAIRS = 1_000
 NULL_MINIMUM = 30
 NULL_QUANTILE = 0.99
@@ -88,13 +90,13 @@ class Null:
     rule: str
 
 
-def votes_needed(images: int) -> int:
-    """Votes for one shift that make a candidate: 2, and 3 above 10,000 images, where chance has more room."""
-    return 2 if images <= LARGE else 3
-
-
-def overlap_candidates(described: Described, kept: NDArray[np.int64]) -> list[Candidate]:
+def overlap_candidates(
+    described: Described, kept: NDArray[np.int64]
+) -> tuple[list[Candidate], int]:
     """Pairs of images whose keypoints vote for one shift.
+
+    Two votes make a candidate. Where that gives more candidates than two an image (and 5,000), as
+    chance has more room among more images, as many votes are needed as keep to that.
 
     Parameters
     ----------
@@ -102,6 +104,13 @@ def overlap_candidates(described: Described, kept: NDArray[np.int64]) -> list[Ca
         Of all images.
     kept : numpy.ndarray
         Images to compare, ascending: one of each set of identical ones.
+
+    Returns
+    -------
+    candidates : list of Candidate
+        Each pair once.
+    votes : int
+        Votes that were needed.
     """
     use = np.isin(described.owner, kept)
     owner, hashes = described.owner[use], described.patches[use]
@@ -113,7 +122,7 @@ def overlap_candidates(described: Described, kept: NDArray[np.int64]) -> list[Ca
     order = np.argsort(pair, kind="stable")
     a, b, pair = a[order], b[order], pair[order]
     dx, dy = x[a] - x[b], y[a] - y[b]
-    voted = _voted_pairs(pair, dx, dy, votes_needed(len(kept)))
+    voted, votes = _voted_pairs(pair, dx, dy, max(LEAST_CHECKS, CHECKS_AN_IMAGE * len(kept)))
     starts = np.searchsorted(pair, voted, side="left")
     ends = np.searchsorted(pair, voted, side="right")
     candidates = []
@@ -123,11 +132,11 @@ def overlap_candidates(described: Described, kept: NDArray[np.int64]) -> list[Ca
         onto = np.stack([x[a[part]], y[a[part]]], axis=1)
         first, second = int(owner[a[start]]), int(owner[b[start]])
         candidates.append(Candidate(first, second, _proposals(points, onto)))
-    return candidates
+    return candidates, votes
 
 
 def check(
-    dataset: Dataset, candidates: Sequence[Candidate], step: int, jobs: int = -1
+    dataset: Dataset, candidates: Sequence[Candidate], step: float, jobs: int = -1
 ) -> list[Agreement]:
     """Agreement of each candidate under the best of its proposals; the images are read again."""
     order = sorted(range(len(candidates)), key=lambda k: (candidates[k].first, k))
@@ -143,7 +152,7 @@ def check(
 
 
 def null_distribution(
-    dataset: Dataset, kept: NDArray[np.int64], step: int, *, seed: int = 0, jobs: int = -1
+    dataset: Dataset, kept: NDArray[np.int64], step: float, *, seed: int = 0, jobs: int = -1
 ) -> Null:
     """Agreement of random pairs of different classes under the best of all shifts.
 
@@ -157,7 +166,7 @@ def null_distribution(
         The images.
     kept : numpy.ndarray
         One of each set of identical images.
-    step : int
+    step : float
         Of the geometry.
     seed, jobs : int
         Of the random pairs; threads.
@@ -191,15 +200,24 @@ def null_distribution(
 
 
 def _voted_pairs(
-    pair: NDArray[np.int64], dx: NDArray[np.int64], dy: NDArray[np.int64], needed: int
-) -> NDArray[np.int64]:
-    """Pairs with enough votes in one bin of shifts, on two grids half a bin apart."""
-    found = []
+    pair: NDArray[np.int64], dx: NDArray[np.int64], dy: NDArray[np.int64], most: int
+) -> tuple[NDArray[np.int64], int]:
+    """At most `most` pairs with enough votes in one bin of shifts, and how many are enough.
+
+    Votes are counted on two grids half a bin apart.
+    """
+    pairs, counts = [], []
     for half in (0, BIN // 2):
         cells = (pair * 1024 + (dx + half) // BIN + 256) * 1024 + (dy + half) // BIN + 256
-        values, counts = np.unique(cells, return_counts=True)
-        found.append(values[counts >= needed] // (1024 * 1024))
-    return np.unique(np.concatenate(found))
+        values, votes = np.unique(cells, return_counts=True)
+        strong = votes >= VOTES
+        pairs.append(values[strong] // (1024 * 1024))
+        counts.append(votes[strong])
+    voted, votes = np.concatenate(pairs), np.concatenate(counts)
+    needed = VOTES
+    while len(found := np.unique(voted[votes >= needed])) > most:
+        needed += 1
+    return found, needed
 
 
 def _proposals(points: NDArray[np.int64], onto: NDArray[np.int64]) -> tuple[Transform, ...]:
@@ -221,11 +239,11 @@ def _proposals(points: NDArray[np.int64], onto: NDArray[np.int64]) -> tuple[Tran
     return tuple(proposals)
 
 
-def _read(dataset: Dataset, index: int, step: int) -> Plain:
+def _read(dataset: Dataset, index: int, step: float) -> Plain:
     return flatten(working_image(read_image(dataset.absolute(index))), step)
 
 
-def _check_batch(dataset: Dataset, batch: Sequence[Candidate], step: int) -> list[Agreement]:
+def _check_batch(dataset: Dataset, batch: Sequence[Candidate], step: float) -> list[Agreement]:
     found = []
     held, first = -1, np.empty((0, 0), np.float32)
     for candidate in batch:
@@ -240,7 +258,7 @@ def _check_batch(dataset: Dataset, batch: Sequence[Candidate], step: int) -> lis
     return found
 
 
-def _null_batch(dataset: Dataset, batch: Sequence[tuple[int, int]], step: int) -> list[Agreement]:
+def _null_batch(dataset: Dataset, batch: Sequence[tuple[int, int]], step: float) -> list[Agreement]:
     found = []
     for i, j in batch:
         first, second = _read(dataset, i, step), _read(dataset, j, step)
