@@ -196,6 +196,11 @@ class Results:
         }
 
 
+def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table as dictionaries."""
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
 _UNFINISHED = ("failed", "timeout", "out-of-memory")
 
 

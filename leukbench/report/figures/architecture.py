@@ -1,0 +1,94 @@
+"""The architecture of each network, from the layers that its trial recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from leukbench.report.figures.style import INK, finish, new_figure, shortened
+from leukbench.report.formats import count
+from leukbench.report.results import Results
+
+KINDS: Mapping[str, tuple[str, str]] = {
+    "convolution": ("#0072B2", ""),
+    "pooling": ("#E69F00", "//"),
+    "dense": ("#009E73", "--"),
+    "normalisation": ("#d9d9d9", ""),
+    "joining": ("#CC79A7", "xx"),
+    "other": ("#f4f4f4", ""),
+}
+_LABELLED = 26
+
+
+def kind_of(layer: str) -> str:
+    """Kind of a Keras layer, by the name of its class.
+
+    >>> kind_of("DepthwiseConv2D"), kind_of("MaxPooling2D"), kind_of("Flatten")
+    ('convolution', 'pooling', 'other')
+    """
+    for word, kind in (
+        ("Conv", "convolution"), ("Pool", "pooling"), ("Dense", "dense"),
+        ("Normalization", "normalisation"), ("Add", "joining"), ("Concatenate", "joining"),
+    ):  # fmt: skip
+        if word in layer:
+            return kind
+    return "other"
+
+
+def networks(results: Results) -> dict[str, Sequence[Mapping[str, Any]]]:
+    """Layers of each model that recorded some, in the order of the table."""
+    found: dict[str, Sequence[Mapping[str, Any]]] = {}
+    for name in results.comparison["model"]:
+        layers = next((r.layers for r in results.records[name] if r.layers), None)
+        if layers:
+            found[str(name)] = layers
+    return found
+
+
+def architecture(results: Results) -> Figure:
+    """A bar a layer: its height is the side of the feature map, its colour the kind of layer."""
+    found = networks(results)
+    figure = new_figure(8.8, 1.55 * len(found) + 0.9)
+    axes = figure.subplots(len(found), 1, squeeze=False)[:, 0]
+    for ax, (name, layers) in zip(axes, found.items(), strict=True):
+        _network(ax, layers)
+        total = sum(int(layer["parameters"]) for layer in layers)
+        title = f"{shortened(results.titles[name], 40)}: {count(total)} parameters, {len(layers)} layers"
+        ax.set_title(title, loc="left")
+    kinds = {kind_of(str(layer["type"])) for layers in found.values() for layer in layers}
+    figure.legend(
+        handles=[
+            Patch(facecolor=colour, hatch=hatch, edgecolor=INK, linewidth=0.5, label=kind)
+            for kind, (colour, hatch) in KINDS.items()
+            if kind in kinds
+        ],
+        loc="outside lower center",
+        ncols=len(kinds),
+    )
+    return finish(figure, "Architectures", synthetic=results.folder.synthetic)
+
+
+def _network(ax: Axes, layers: Sequence[Mapping[str, Any]]) -> None:
+    for place, layer in enumerate(layers):
+        shape = [int(size) for size in layer["output_shape"]]
+        side = shape[0] if len(shape) == 3 else 1
+        colour, hatch = KINDS[kind_of(str(layer["type"]))]
+        ax.bar(place, side, width=0.85, color=colour, hatch=hatch, edgecolor=INK, linewidth=0.4)
+        if len(layers) <= _LABELLED:
+            text = "×".join(map(str, shape))
+            ax.annotate(
+                text, (place, side), xytext=(0, 2), textcoords="offset points", rotation=90,
+                ha="center", va="bottom", fontsize=6.5,
+            )  # fmt: skip
+    highest = max(layer["output_shape"][0] for layer in layers if len(layer["output_shape"]) == 3)
+    ax.set_yscale("log", base=2)
+    ax.set_ylim(0.8, highest * (12 if len(layers) <= _LABELLED else 2))
+    ax.set_yticks([1, highest], ["1", str(highest)])
+    ax.minorticks_off()
+    ax.set_xlim(-0.8, len(layers) - 0.2)
+    ax.set_xticks([])
+    ax.set_ylabel("side")

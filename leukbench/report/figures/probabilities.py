@@ -1,0 +1,163 @@
+"""What the probabilities are worth: ROC, precision against recall, calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from leukbench.report.figures.style import (
+    INK,
+    colour_of,
+    finish,
+    shortened,
+    small_multiples,
+)
+from leukbench.report.results import Results, rows_of
+from leukbench.score.arrays import Arrays, FloatArray
+from leukbench.score.calibration import reliability
+
+GRID = np.linspace(0.0, 1.0, 101)
+Curve = Callable[[NDArray[np.bool_], FloatArray], FloatArray]
+
+
+def roc(results: Results) -> Figure:
+    """ROC of each model, one class against the rest, mean over classes; band over trials."""
+    return _curves(
+        results, _roc_on_grid, "auroc", "AUROC", ("false positive rate", "true positive rate"),
+        "ROC, mean over classes",
+    )  # fmt: skip
+
+
+def precision_recall(results: Results) -> Figure:
+    """Precision against recall, one class against the rest, mean over classes; band over trials."""
+    return _curves(
+        results, _precision_on_grid, None, "", ("recall", "precision"),
+        "Precision against recall, mean over classes",
+    )  # fmt: skip
+
+
+def _roc_on_grid(positive: NDArray[np.bool_], score: FloatArray) -> FloatArray:
+    false, true, _ = roc_curve(positive, score)
+    return np.asarray(np.interp(GRID, false, true), dtype=np.float64)
+
+
+def _precision_on_grid(positive: NDArray[np.bool_], score: FloatArray) -> FloatArray:
+    """Precision at the highest threshold that reaches each recall."""
+    precision, recall, _ = precision_recall_curve(positive, score)
+    precision, recall = precision[::-1], recall[::-1]
+    place = np.searchsorted(recall, GRID, side="left").clip(max=len(recall) - 1)
+    return np.asarray(precision[np.maximum(place, 1)], dtype=np.float64)
+
+
+def _macro(a: Arrays, curve: Curve) -> FloatArray | None:
+    """Mean over the classes that have positives and negatives; None without probabilities."""
+    if a.probabilities is None:
+        return None
+    found = [
+        curve(a.truth == k, a.probabilities[:, k])
+        for k in range(len(a.classes))
+        if 0 < int((a.truth == k).sum()) < len(a.truth)
+    ]
+    return np.mean(found, axis=0) if found else None
+
+
+def _curves(
+    results: Results,
+    curve: Curve,
+    column: str | None,
+    short: str,
+    axes_names: tuple[str, str],
+    title: str,
+) -> Figure:
+    rows = {row["model"]: row for row in rows_of(results.comparison)}
+    bands: dict[str, FloatArray] = {}
+    for name in rows:
+        if name in results.members:
+            found = [_macro(m.arrays, curve) for m in results.members[name].members]
+            known = [values for values in found if values is not None]
+            if known:
+                bands[name] = np.array(known)
+    figure, axes = small_multiples(len(bands))
+    means = {name: band.mean(axis=0) for name, band in bands.items()}
+    every = np.array(list(means.values()))
+    for ax, (name, band) in zip(axes, bands.items(), strict=True):
+        for edge in (every.min(axis=0), every.max(axis=0)):
+            ax.plot(GRID, edge, color="#8a8a8a", linewidth=0.7, linestyle=":")
+        colour = colour_of(rows[name]["family"])
+        ax.fill_between(
+            GRID, band.min(axis=0), band.max(axis=0), color=colour, alpha=0.3, linewidth=0
+        )
+        ax.plot(GRID, means[name], color=colour, linewidth=1.6)
+        value = f"\n{short} {rows[name][column]:.3f}" if column else ""
+        ax.set_title(shortened(results.titles[name], 26) + value)
+        _square(ax)
+    figure.supylabel(axes_names[1], fontsize=9)
+    figure.supxlabel(axes_names[0], fontsize=9)
+    trials = max((len(band) for band in bands.values()), default=1)
+    note = ", band: all trials" if trials > 1 else ""
+    return finish(figure, title + note, synthetic=results.folder.synthetic)
+
+
+def calibration(results: Results) -> Figure:
+    """Share of right predictions against stated confidence; on the diagonal they agree."""
+    rows = {row["model"]: row for row in rows_of(results.comparison)}
+    tables = {name: _reliability(results, name) for name in rows if name in results.members}
+    known = {name: table for name, table in tables.items() if table is not None}
+    figure, axes = small_multiples(len(known))
+    for ax, (name, table) in zip(axes, known.items(), strict=True):
+        filled = table[table["images"] > 0]
+        colour = colour_of(rows[name]["family"])
+        ax.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=":")
+        ax.plot(filled["confidence"], filled["accuracy"], color=colour, linewidth=1)
+        sizes = 4 + 60 * filled["images"] / filled["images"].sum()
+        ax.scatter(filled["confidence"], filled["accuracy"], s=sizes, color=colour)
+        ax.set_title(f"{shortened(results.titles[name], 26)}\nECE {rows[name]['ece']:.3f}")
+        _square(ax)
+    figure.supylabel("share right", fontsize=9)
+    figure.supxlabel("highest probability", fontsize=9)
+    return finish(
+        figure,
+        "Calibration: a point a bin, larger with more images",
+        synthetic=results.folder.synthetic,
+    )
+
+
+def _reliability(results: Results, model: str) -> pd.DataFrame | None:
+    """Reliability over all trials of a model, each image weighing the same."""
+    finite = {
+        (m.fold, m.seed)
+        for m in results.members[model].members
+        if m.arrays.probabilities is not None
+    }
+    tables = [
+        reliability(t.frame)
+        for t in results.trials
+        if t.model == model and (t.fold, t.seed) in finite
+    ]
+    if not tables:
+        return None
+    images = np.array([table["images"] for table in tables], dtype=np.float64)
+    total = images.sum(axis=0)
+    sums = {
+        key: np.nansum(images * np.array([table[key] for table in tables]), axis=0)
+        for key in ("confidence", "accuracy")
+    }
+    means = {
+        key: np.divide(values, total, out=np.full_like(total, np.nan), where=total > 0)
+        for key, values in sums.items()
+    }
+    return pd.DataFrame({"images": total} | means)
+
+
+def _square(ax: Axes) -> None:
+    ax.set_xlim(-0.02, 1.02)
+    ax.set_ylim(-0.02, 1.02)
+    ax.set_xticks([0, 0.5, 1])
+    ax.set_yticks([0, 0.5, 1])
+    ax.set_aspect("equal")

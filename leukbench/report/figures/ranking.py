@@ -1,0 +1,124 @@
+"""Who leads: accuracy with intervals beside published values, and the critical-difference diagram."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import scikit_posthocs
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from leukbench.report.figures.style import (
+    INK,
+    PALE,
+    colour_of,
+    finish,
+    marker_of,
+    new_figure,
+    shortened,
+)
+from leukbench.report.formats import published_fraction
+from leukbench.report.results import SAME_DATA, Results, rows_of
+
+
+def comparison(results: Results) -> Figure:
+    """Accuracy of every model with its interval; published values beside it, marked by their data."""
+    rows = results.comparison[results.comparison["accuracy"].notna()].reset_index(drop=True)
+    figure = new_figure(7.6, 1.6 + 0.3 * len(rows))
+    ax = figure.subplots()
+    for place, row in enumerate(rows_of(rows)):
+        _interval(ax, place, row)
+        _published(ax, place, row)
+    _separators(ax, rows, results)
+    ax.set_yticks(range(len(rows)), [shortened(title, 34) for title in rows["title"]])
+    ax.set_ylim(len(rows) - 0.4, -0.6)
+    ax.set_xlabel("accuracy on test images, percent (bar: 95 % interval)")
+    ax.grid(axis="x", color=PALE, linewidth=0.5)
+    _legend(ax, rows)
+    return finish(figure, "Accuracy of every model", synthetic=results.folder.synthetic)
+
+
+def _interval(ax: Axes, place: int, row: dict[str, Any]) -> None:
+    value, low, high = (100 * row[key] for key in ("accuracy", "accuracy_low", "accuracy_high"))
+    colour, family = colour_of(row["family"]), row["family"]
+    if low == low:
+        ax.plot([low, high], [place, place], color=colour, linewidth=2.2, solid_capstyle="butt")
+    ax.plot(
+        value, place, marker=marker_of(family), color=colour, markersize=6,
+        markerfacecolor=colour if row["status"] == "ok" else "white",
+    )  # fmt: skip
+
+
+def _published(ax: Axes, place: int, row: dict[str, Any]) -> None:
+    printed = published_fraction(row["published_accuracy"])
+    if printed is None:
+        return
+    same = row["published_source"].endswith(SAME_DATA)
+    ax.plot(
+        100 * printed, place, marker="*" if same else "d", markersize=10 if same else 6,
+        markerfacecolor=INK if same else "white", markeredgecolor=INK if same else "#767676",
+        linestyle="none", zorder=3,
+    )  # fmt: skip
+
+
+def _separators(ax: Axes, rows: pd.DataFrame, results: Results) -> None:
+    """A line between what is ranked and what is not."""
+    ranked = int(rows["model"].isin(results.ranked["model"]).sum())
+    if 0 < ranked < len(rows):
+        ax.axhline(ranked - 0.5, color=INK, linewidth=0.8, linestyle=":")
+
+
+def _legend(ax: Axes, rows: pd.DataFrame) -> None:
+    for family in dict.fromkeys(rows["family"]):
+        ax.plot([], [], marker=marker_of(family), color=colour_of(family), label=family)
+    if (rows["status"] != "ok").any():
+        ax.plot([], [], marker="o", color=INK, markerfacecolor="white", linestyle="none",
+                label="not all trials ok")  # fmt: skip
+    sources = rows["published_source"]
+    if sources.str.endswith(SAME_DATA).any():
+        ax.plot([], [], marker="*", markersize=10, color=INK, linestyle="none",
+                label="published, this data set")  # fmt: skip
+    if (sources.ne("") & ~sources.str.endswith(SAME_DATA)).any():
+        ax.plot([], [], marker="d", color="#767676", markerfacecolor="white", linestyle="none",
+                label="published, another data set")  # fmt: skip
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+
+
+def has_ranks(results: Results) -> bool:
+    """Whether there are folds and models enough for average ranks."""
+    return results.pairs is not None and not results.pairs.friedman.empty
+
+
+def critical_difference(results: Results) -> Figure:
+    """Average ranks over folds; models joined by a bar do not differ by Nemenyi's test."""
+    assert results.pairs is not None
+    ranks, test = results.pairs.ranks, results.pairs.friedman.iloc[0]
+    names = {name: shortened(title, 30) for name, title in results.titles.items()}
+    labels = _unique([names[name] for name in ranks["model"]])
+    average = pd.Series(ranks["average_rank"].to_numpy(), index=labels)
+    nemenyi = pd.DataFrame(results.pairs.nemenyi.to_numpy(), index=labels, columns=labels)
+    figure = new_figure(7.6, 1.6 + 0.2 * len(ranks))
+    ax = figure.subplots()
+    scikit_posthocs.critical_difference_diagram(
+        average, nemenyi, ax=ax, alpha=results.pairs.alpha, label_fmt_left="{label} ({rank:.1f}) ",
+        label_fmt_right=" ({rank:.1f}) {label}", text_h_margin=0.02,
+        label_props={"fontsize": 9},
+        marker_props={"s": 18},
+        elbow_props={"linewidth": 0.9},
+        crossbar_props={"linewidth": 2.5, "marker": "o", "markersize": 3},
+    )  # fmt: skip
+    ax.set_xlabel(
+        f"average rank over {int(test['blocks'])} folds (1 is best); critical difference "
+        f"{test['critical_difference']:.2f}, Friedman p = {test['p']:.2g}"
+    )
+    return finish(figure, "Critical differences over folds", synthetic=results.folder.synthetic)
+
+
+def _unique(labels: list[str]) -> list[str]:
+    seen: dict[str, int] = {}
+    out = []
+    for label in labels:
+        seen[label] = seen.get(label, 0) + 1
+        out.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
+    return out
