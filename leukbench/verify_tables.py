@@ -7,7 +7,7 @@ import io
 import math
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import zip_longest
 from pathlib import Path
@@ -21,6 +21,9 @@ from leukbench.runfolder import RunFolder
 
 Found = tuple[str, str]
 """A file of the run folder, and what is wrong with it."""
+
+Frames = Sequence[tuple[int, pd.DataFrame]]
+"""Fold and predictions of each trial of one model."""
 
 TABLES = (
     "comparison.csv", "comparison.md", "comparison.tex",
@@ -46,8 +49,9 @@ def check_tables(folder: RunFolder) -> list[Found]:
             (copy / "run.json").write_text(text, encoding="utf-8")
             write_tables(RunFolder(copy), results)
             again = {name: (copy / name).read_text(encoding="utf-8") for name in TABLES}
-    except LeukbenchError as error:
-        return [("comparison.csv", f"cannot be computed again: {error}")]
+    except (LeukbenchError, ValueError, KeyError, TypeError) as error:
+        # whatever a damaged record or prediction makes of the computation is a finding, not a fault
+        return [("comparison.csv", f"cannot be computed again: {type(error).__name__} {error}")]
     stored = {}
     for name in TABLES:
         path = folder.path / name
@@ -58,19 +62,21 @@ def check_tables(folder: RunFolder) -> list[Found]:
         compare = _cells if name.endswith(".csv") else _lines
         found += [(name, what) for what in _first(compare(stored[name], again[name]))]
     if "comparison.csv" in stored and "classification_report.csv" in stored:
-        tables = [
-            pd.read_csv(io.StringIO(stored[name]), float_precision="round_trip", dtype={"model": str})
-            for name in ("comparison.csv", "classification_report.csv")
-        ]
         try:
-            found += check_counts(results, *tables)
-        except (KeyError, ValueError, TypeError) as error:
+            found += check_counts(
+                results,
+                {row["model"]: row for row in _dicts(stored["comparison.csv"])},
+                {(r["model"], r["class"]): r for r in _dicts(stored["classification_report.csv"])},
+            )
+        except (KeyError, ValueError) as error:
             found.append(("comparison.csv", f"cannot be checked: {type(error).__name__} {error}"))
     return found
 
 
 def check_counts(
-    results: Results, comparison: pd.DataFrame, report: pd.DataFrame
+    results: Results,
+    comparison: Mapping[str, Mapping[str, str]],
+    report: Mapping[tuple[str, str], Mapping[str, str]],
 ) -> Iterator[Found]:
     """Check the tables by counting: accuracies are k/n, supports add up, all agree.
 
@@ -78,87 +84,103 @@ def check_counts(
     ----------
     results : Results
         Of the run; its predictions and its confusion matrices are looked at, none of its scores.
-    comparison, report : pandas.DataFrame
-        ``comparison.csv`` and ``classification_report.csv`` as stored.
+    comparison : mapping of str to row
+        ``comparison.csv`` as stored, by model.
+    report : mapping of (str, str) to row
+        ``classification_report.csv`` as stored, by model and class.
     """
-    rows = comparison.set_index("model")
     for model in results.members:
-        if model not in rows.index:
+        if model not in comparison:
             yield "comparison.csv", f"has no row for {model}"
             continue
-        frames = [(t.fold, t.frame) for t in results.trials if t.model == model]
-        row, own = rows.loc[model], report[report["model"] == model].set_index("class")
-        if row["trials"] != len(frames):
+        frames = [(trial.fold, trial.frame) for trial in results.trials if trial.model == model]
+        row = comparison[model]
+        own = {name: cells for (of, name), cells in report.items() if of == model}
+        if row["trials"] != str(len(frames)):
             yield "comparison.csv", f"{model}: trials is {row['trials']}, not {len(frames)}"
-        by_fold: dict[int, list[Fraction]] = {}
-        for fold, frame in frames:
-            hits = int((frame["y_true"] == frame["y_pred"]).sum())
-            by_fold.setdefault(fold, []).append(Fraction(hits, len(frame)))
-        accuracy = _mean(_mean(values) for values in by_fold.values())
-        values = {
-            "comparison.csv": row["accuracy"],
-            "classification_report.csv": own.loc["accuracy", "f1"],
-        }
-        for file, value in values.items():
-            if not _same(value, float(accuracy)):
-                yield file, f"{model}: accuracy is {value}, counted {float(accuracy)}"
+        accuracy = float(_counted_accuracy(frames))
+        for file, stored in (
+            ("comparison.csv", row["accuracy"]),
+            ("classification_report.csv", own["accuracy"]["f1"]),
+        ):
+            if not _same(_number(stored), accuracy):
+                yield file, f"{model}: accuracy is {stored}, counted {accuracy}"
         yield from _check_supports(model, own, frames)
-        yield from _check_confusion(model, results, own, frames)
+        yield from _check_confusion(model, results.confusion[model], own, frames)
         for score in ("precision", "recall", "specificity", "f1"):
-            average = own.loc["macro avg", score]
-            if not _same(row[score], average):
+            average = own["macro avg"][score]
+            if not _same(_number(row[score]), _number(average)):
                 yield (
                     "classification_report.csv",
                     f"{model}: macro {score} is {average}, in comparison.csv {row[score]}",
                 )
 
 
+def _counted_accuracy(frames: Frames) -> Fraction:
+    """Right predictions over all, as an exact fraction: mean over seeds, then over folds."""
+    by_fold: dict[int, list[Fraction]] = {}
+    for fold, frame in frames:
+        hits = int((frame["y_true"] == frame["y_pred"]).sum())
+        by_fold.setdefault(fold, []).append(Fraction(hits, len(frame)))
+    return _mean([_mean(values) for values in by_fold.values()])
+
+
 def _check_supports(
-    model: str, own: pd.DataFrame, frames: list[tuple[int, pd.DataFrame]]
+    model: str, own: Mapping[str, Mapping[str, str]], frames: Frames
 ) -> Iterator[Found]:
-    labels = pd.concat([frame[["image", "y_true"]] for _, frame in frames]).drop_duplicates()
-    counted = labels["y_true"].value_counts()
+    labels = dict(
+        pair for _, frame in frames for pair in zip(frame["image"], frame["y_true"], strict=True)
+    )
+    counted = Counter(labels.values())
     file = "classification_report.csv"
-    for name, support in own["support"].items():
-        expected = len(labels) if name in AVERAGES else int(counted.get(name, 0))
-        if support != expected:
-            yield file, f"{model}, {name}: support is {support}, counted {expected}"
-    total = own.loc[[name for name in own.index if name not in AVERAGES], "support"].sum()
-    if total != own.loc["accuracy", "support"]:
-        yield file, f"{model}: the supports add up to {total}"
+    total = 0
+    for name, cells in own.items():
+        expected = len(labels) if name in AVERAGES else counted[name]
+        if name not in AVERAGES:
+            total += int(cells["support"])
+        if cells["support"] != str(expected):
+            yield file, f"{model}, {name}: support is {cells['support']}, counted {expected}"
+    if str(total) != own["accuracy"]["support"]:
+        yield file, f"{model}: the supports add up to {total}, not {own['accuracy']['support']}"
 
 
 def _check_confusion(
-    model: str, results: Results, own: pd.DataFrame, frames: list[tuple[int, pd.DataFrame]]
+    model: str, matrix: pd.DataFrame, own: Mapping[str, Mapping[str, str]], frames: Frames
 ) -> Iterator[Found]:
     """The confusion matrix is the mean over seeds, summed over folds, counted pair by pair."""
     file = "classification_report.csv"
-    matrix = results.confusion[model]
     trials = Counter(fold for fold, _ in frames)
     counted: defaultdict[tuple[str, str], Fraction] = defaultdict(Fraction)
     for fold, frame in frames:
         for pair, number in Counter(zip(frame["y_true"], frame["y_pred"], strict=True)).items():
             counted[pair] += Fraction(number, trials[fold])
-    for truth in matrix.index:
-        for called in matrix.columns:
-            value, number = matrix.loc[truth, called], float(counted[truth, called])
-            if not _same(value, number):
-                yield (
-                    file,
-                    f"{model}: the confusion matrix has {value} for {truth} called {called}, "
-                    f"counted {number}",
-                )
-        images = sum((counted[truth, called] for called in matrix.columns), Fraction(0))
+    classes = [str(name) for name in matrix.index]
+    for truth, cells in zip(classes, matrix.to_numpy(dtype=float).tolist(), strict=True):
+        for called, value in zip(classes, cells, strict=True):
+            expected = float(counted[truth, called])
+            if not _same(value, expected):
+                yield file, f"{model}: {value} of {truth} called {called}, counted {expected}"
+        images = sum((counted[truth, called] for called in classes), Fraction(0))
         if len(trials) == 1 and images:
             recall = float(counted[truth, truth] / images)
-            if not _same(own.loc[truth, "recall"], recall):
-                stored = own.loc[truth, "recall"]
-                yield file, f"{model}, {truth}: recall is {stored}, confusion gives {recall}"
+            stored = own[truth]["recall"]
+            if not _same(_number(stored), recall):
+                yield (
+                    file,
+                    f"{model}, {truth}: recall is {stored}, the confusion matrix has {recall}",
+                )
 
 
-def _mean(values: Iterable[Fraction]) -> Fraction:
-    kept = list(values)
-    return sum(kept, Fraction(0)) / len(kept)
+def _mean(values: Sequence[Fraction]) -> Fraction:
+    return sum(values, Fraction(0)) / len(values)
+
+
+def _dicts(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def _number(text: str) -> float:
+    return float(text) if text else math.nan
 
 
 def _cells(stored: str, again: str) -> Iterator[str]:
