@@ -33,6 +33,7 @@ BUILT_IN_MODULES = (
     "leukbench.models.classical",
     "leukbench.models.ensembles",
     "leukbench.models.histogram_trees",
+    "leukbench.models.leuknet",
     "leukbench.models.controls",
 )
 

@@ -12,6 +12,17 @@ from leukbench.models.keras_cost import layer_flops, layer_table, model_flops
 NETWORKS = [spec for spec in registry.specs() if spec.framework == "keras" and not spec.native]
 
 
+@pytest.fixture(autouse=True)
+def zero_weights(monkeypatch):
+    """Shapes are what is tested here: drawing 140 million random numbers is left out."""
+    import keras
+
+    def zeros(self, shape, dtype=None):
+        return keras.ops.zeros(shape, dtype)
+
+    monkeypatch.setattr(keras.initializers.VarianceScaling, "__call__", zeros)
+
+
 def trainable(network):
     return sum(math.prod(weights.shape) for weights in network.trainable_weights)
 
@@ -57,7 +68,7 @@ def test_modified_cnn_is_the_papers_reading():
     assert sizes["flatten"] == [1024]
 
 
-@pytest.mark.parametrize("shape", [(32, 32, 1), (50, 50, 1), (64, 96, 3), (299, 299, 3)], ids=str)
+@pytest.mark.parametrize("shape", [(32, 32, 1), (50, 50, 1), (299, 240, 3)], ids=str)
 @pytest.mark.parametrize("spec", NETWORKS, ids=lambda spec: spec.name)
 def test_every_network_builds_for_every_size(spec, shape):
     network = spec.factory()().build(shape, 20)
