@@ -55,6 +55,9 @@ SkipUnreadable = Annotated[
     bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be read.")
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Run again what is finished.")]
+SaveModels = Annotated[
+    bool, typer.Option("--save-models", help="Keep the fitted models, for leukbench predict.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -74,6 +77,7 @@ def run_all(
     memory: Memory = None,
     skip_unreadable: SkipUnreadable = False,
     fresh: Fresh = False,
+    save_models: SaveModels = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> int:
@@ -91,6 +95,7 @@ def run_all(
         memory_mb=parse.memory("--memory", memory),
         skip_unreadable=skip_unreadable,
         fresh=fresh,
+        save_models=save_models,
     )
     return _go(options, dry_run=dry_run, as_json=as_json)
 
@@ -110,6 +115,7 @@ def run_some(
     memory: Memory = None,
     skip_unreadable: SkipUnreadable = False,
     fresh: Fresh = False,
+    save_models: SaveModels = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> int:
@@ -129,6 +135,7 @@ def run_some(
         memory=memory,
         skip_unreadable=skip_unreadable,
         fresh=fresh,
+        save_models=save_models,
         dry_run=dry_run,
         as_json=as_json,
     )

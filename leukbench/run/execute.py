@@ -21,6 +21,7 @@ from leukbench.data.preprocess import preprocess_dataset, preprocessed_file
 from leukbench.data.task import relabel
 from leukbench.errors import UsageError
 from leukbench.models import registry
+from leukbench.models.saved import FOLDER as SAVED_MODEL
 from leukbench.protocol import Protocol, canonical_sha256
 from leukbench.run.environment import available_cores, describe_environment
 from leukbench.run.plan import PROBE_FAMILY, PROBE_VERSION, TrialPlan, plan_models, plan_probes
@@ -77,6 +78,7 @@ class RunOptions:
     memory_mb: float | None = None
     skip_unreadable: bool = False
     fresh: bool = False
+    save_models: bool = False
     command: str = ""
 
 
@@ -173,13 +175,11 @@ def execute(options: RunOptions, prepared: Preparation, reporter: Reporter) -> R
     try:
         store.begin(describe_run(options, prepared), prepared.split, fresh=options.fresh)
         write_json(prepared.out / "audit.json", prepared.audit.model_dump(mode="json"))
-        waiting = [
-            plan for plan in prepared.plans if options.fresh or store.finished(plan.key) is None
-        ]
+        waiting = [plan for plan in prepared.plans if not _finished(plan, options, store)]
         reporter.waiting(len(waiting), len(prepared.plans))
         if waiting:
             inputs = _write_inputs(options, prepared, store)
-            run_trials(waiting, store, inputs, limits_of(options), reporter)
+            run_trials(waiting, store, inputs, limits_of(options), reporter, save_models=options.save_models)
         if waiting or not (prepared.out / "comparison.csv").is_file():
             from leukbench.report import write_report
 
@@ -187,6 +187,15 @@ def execute(options: RunOptions, prepared: Preparation, reporter: Reporter) -> R
     finally:
         store.close()
     return RunFolder(prepared.out)
+
+
+def _finished(plan: TrialPlan, options: RunOptions, store: RunStore) -> bool:
+    """Whether a trial is there and, where models are to be kept, its model is too."""
+    record = None if options.fresh else store.finished(plan.key)
+    if record is None:
+        return False
+    kept = any(name.startswith(f"{SAVED_MODEL}/") for name in record.files)
+    return kept or not options.save_models or plan.family == PROBE_FAMILY
 
 
 def describe_run(options: RunOptions, prepared: Preparation) -> dict[str, Any]:

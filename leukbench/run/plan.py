@@ -170,7 +170,13 @@ def _common(protocol: Protocol, dataset: Dataset, split: pd.DataFrame, fold: int
 
 
 def job_of(
-    plan: TrialPlan, *, images: Path, fold_file: Path, workdir: Path, threads: int
+    plan: TrialPlan,
+    *,
+    images: Path,
+    fold_file: Path,
+    workdir: Path,
+    threads: int,
+    save_model: bool = False,
 ) -> dict[str, Any]:
     """What the child process is told, as JSON values."""
     return {
@@ -185,4 +191,5 @@ def job_of(
         "fold_file": str(fold_file),
         "workdir": str(workdir),
         "threads": threads,
+        "save_model": save_model and plan.family != PROBE_FAMILY,
     }

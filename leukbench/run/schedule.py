@@ -111,7 +111,13 @@ class _WorkerPool:
 
 
 def run_trials(
-    plans: Sequence[TrialPlan], store: RunStore, inputs: Inputs, limits: Limits, reporter: Reporter
+    plans: Sequence[TrialPlan],
+    store: RunStore,
+    inputs: Inputs,
+    limits: Limits,
+    reporter: Reporter,
+    *,
+    save_models: bool = False,
 ) -> None:
     """Carry out trials in child processes and store each as it ends.
 
@@ -131,6 +137,7 @@ def run_trials(
             fold_file=inputs.folds[plan.fold],
             workdir=workdir,
             threads=limits.threads,
+            save_model=save_models,
         )
         job_file = workdir / "job.json"
         job_file.write_text(json.dumps(job), encoding="utf-8")

@@ -67,6 +67,9 @@ def run_trial(job: dict[str, Any], *, on_epoch: OnEpoch) -> dict[str, Any]:
     predictions[probability_columns(classes)] = probabilities
     workdir = Path(job["workdir"])
     predictions.to_parquet(workdir / "predictions.parquet", index=False)
+    if job.get("save_model"):
+        held_out = _aligned_on(estimator, images, validation, classes)
+        _save(job, estimator, held_out, labels[validation], classes)
     history = getattr(estimator, "history_", None)
     if history is not None:
         history.to_csv(workdir / "history.csv", index=False)
@@ -85,6 +88,41 @@ def run_trial(job: dict[str, Any], *, on_epoch: OnEpoch) -> dict[str, Any]:
         "n_validation": len(validation),
         "n_test": len(test),
     }
+
+
+def _aligned_on(
+    estimator: Any, images: NDArray[np.uint8], part: NDArray[np.intp], classes: tuple[str, ...]
+) -> NDArray[np.float64]:
+    """Probabilities of one part, which may be empty."""
+    if not len(part):
+        return np.empty((0, len(classes)))
+    return _aligned(estimator.predict_proba(images[part]), estimator.classes_, classes)
+
+
+def _save(
+    job: dict[str, Any],
+    estimator: Any,
+    held_out: NDArray[np.float64],
+    labels: NDArray[np.str_],
+    classes: tuple[str, ...],
+) -> None:
+    """Keep the fitted model, with a temperature where a validation part can tell it."""
+    from leukbench.models import saved
+    from leukbench.score.calibration import fit_temperature
+
+    temperature = None
+    if len(labels):
+        truth = np.array([classes.index(str(label)) for label in labels], dtype=np.int64)
+        temperature = fit_temperature(held_out, truth)
+    saved.save_model(
+        estimator,
+        Path(job["workdir"]) / saved.FOLDER,
+        name=job["model"],
+        framework=job["framework"],
+        parameters=job["parameters"],
+        temperature=temperature,
+        calibration_images=len(labels),
+    )
 
 
 def _make(job: dict[str, Any]) -> Any:
