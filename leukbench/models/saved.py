@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,12 @@ def load_model(folder: Path, sums: Mapping[str, str]) -> tuple[Any, dict[str, An
         return _skops().loads(data, trusted=sorted(TRUSTED_TYPES)), description
     except Exception as error:  # skops raises whatever the damaged content leads to
         raise _unreadable(folder / file, error) from error
+
+
+def require(frameworks: Collection[str]) -> None:
+    """Raise UsageError before anything is trained that could not be saved."""
+    if "sklearn" in frameworks:
+        _skops()
 
 
 def untrusted_types(data: bytes) -> list[str]:

@@ -20,8 +20,7 @@ from leukbench.data.folder import load_folder
 from leukbench.data.preprocess import preprocess_dataset, preprocessed_file
 from leukbench.data.task import relabel
 from leukbench.errors import UsageError
-from leukbench.models import registry
-from leukbench.models.saved import FOLDER as SAVED_MODEL
+from leukbench.models import registry, saved
 from leukbench.protocol import Protocol, canonical_sha256
 from leukbench.run.environment import available_cores, describe_environment
 from leukbench.run.plan import PROBE_FAMILY, PROBE_VERSION, TrialPlan, plan_models, plan_probes
@@ -171,6 +170,8 @@ def execute(options: RunOptions, prepared: Preparation, reporter: Reporter) -> R
     LeukbenchError
         Where the run folder cannot be written or holds another run.
     """
+    if options.save_models:
+        saved.require({plan.framework for plan in prepared.plans})
     store = RunStore(prepared.out)
     try:
         store.begin(describe_run(options, prepared), prepared.split, fresh=options.fresh)
@@ -179,7 +180,8 @@ def execute(options: RunOptions, prepared: Preparation, reporter: Reporter) -> R
         reporter.waiting(len(waiting), len(prepared.plans))
         if waiting:
             inputs = _write_inputs(options, prepared, store)
-            run_trials(waiting, store, inputs, limits_of(options), reporter, save_models=options.save_models)
+            limits, keep = limits_of(options), options.save_models
+            run_trials(waiting, store, inputs, limits, reporter, save_models=keep)
         if waiting or not (prepared.out / "comparison.csv").is_file():
             from leukbench.report import write_report
 
@@ -194,7 +196,7 @@ def _finished(plan: TrialPlan, options: RunOptions, store: RunStore) -> bool:
     record = None if options.fresh else store.finished(plan.key)
     if record is None:
         return False
-    kept = any(name.startswith(f"{SAVED_MODEL}/") for name in record.files)
+    kept = any(name.startswith(f"{saved.FOLDER}/") for name in record.files)
     return kept or not options.save_models or plan.family == PROBE_FAMILY
 
 
