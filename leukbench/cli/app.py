@@ -10,7 +10,7 @@ import typer
 from typer.exceptions import Exit, TyperException
 
 from leukbench._version import __version__
-from leukbench.cli import data, gate, health, listing, results, run, validity, verify
+from leukbench.cli import data, gate, health, listing, predict, results, run, validity, verify
 from leukbench.errors import LeukbenchError, UsageError
 
 app = typer.Typer(
@@ -52,6 +52,7 @@ app.command("report")(results.report)
 app.command("compare")(results.compare)
 app.command("gate")(gate.gate)
 app.command("verify")(verify.verify)
+app.command("predict")(predict.predict)
 app.command("check-model")(health.check_model)
 app.command("doctor")(health.doctor)
 app.add_typer(listing.app, name="list")
@@ -93,6 +94,15 @@ def run_command_line(arguments: list[str]) -> int:
         return 130
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        if debug:
+            traceback.print_exc()
+        print(
+            f"leukbench: {error.filename or 'A file'} cannot be used ({error.strerror or error}): "
+            "check its permissions and the free space; what was finished before is kept.",
+            file=sys.stderr,
+        )
+        return UsageError.exit_code
     except Exception as error:
         if debug:
             traceback.print_exc()
