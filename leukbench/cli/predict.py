@@ -1,0 +1,58 @@
+"""The verb ``predict``: what a kept model says of images. Not for diagnosis."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(help="Run folder made with --save-models.")],
+    model: Annotated[str, typer.Argument(help="Name of the model.")],
+    images: Annotated[list[Path], typer.Argument(help="Image files.")],
+    fold: Annotated[int | None, typer.Option("--fold", help="Fold that it was trained on.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of the training.")] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Write a heat map of each image as PNG.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder for heat maps and predictions.csv."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> int:
+    """Give classes and probabilities of images by a model that a run kept. Not for diagnosis."""
+    from leukbench.data.cache import write_text
+    from leukbench.explain import NOTICE
+    from leukbench.predict import SavedModel, as_frame
+    from leukbench.runfolder import RunFolder
+
+    folder = RunFolder(run)
+    kept = SavedModel(folder, model, fold=fold, seed=seed)
+    found = kept.predict(images, explain=explain, out=out)
+    if out is not None:
+        write_text(out / "predictions.csv", as_frame(found).to_csv(index=False))
+    trained = "SYNTHETIC images" if folder.synthetic else folder.run["dataset"]["name"]
+    if as_json:
+        facts = {
+            "notice": NOTICE,
+            "model": model,
+            "fold": kept.record.fold,
+            "seed": kept.record.seed,
+            "trained_on": trained,
+            "temperature": kept.temperature,
+            "predictions": [one.as_json() for one in found],
+        }
+        typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        return 0
+    typer.echo(f"{NOTICE} {kept.record.title}, trained on {trained}, seed {kept.record.seed}")
+    for one in found:
+        shares = ", ".join(f"{name} {value:.1%}" for name, value in one.probabilities.items())
+        note = f"; {one.note}" if one.note else ""
+        typer.echo(f"{one.image}: {one.label} {one.probability:.1%} ({shares}){note}")
+        if one.heat_map:
+            typer.echo(f"  heat map {one.heat_map}")
+    return 0
