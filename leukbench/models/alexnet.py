@@ -35,44 +35,45 @@ SPEC = ModelSpec(
     bfloat16=True,
 )
 
+# Width of the hidden layers.
+HIDDEN = 4096
+
 
 def layers(shape: tuple[int, int, int], classes: int) -> Any:
     """The architecture, top to bottom, for images of 32x32 or more."""
     import keras
+
+    inputs = keras.Input(shape, dtype="uint8")
+    x = keras.layers.Rescaling(1 / 255, name="scale")(inputs)
+    return keras.Model(inputs, classify(x, classes), name="alexnet")
+
+
+def classify(x: Any, classes: int) -> Any:
+    """From scaled images to probabilities."""
     from keras import layers as L
 
-    side = min(shape[:2])
     start = "he_normal"
-    network = keras.Sequential(
-        [
-            keras.Input(shape, dtype="uint8"),
-            L.Rescaling(1 / 255, name="scale"),
-            L.ZeroPadding2D(2, name="pad1"),
-        ],
-        name="alexnet",
-    )
+    stride = stem_stride(min(x.shape[1:3]))
+    x = L.ZeroPadding2D(2, name="pad1")(x)
     for number, (width, kernel, pool) in enumerate(
         ((64, 11, True), (192, 5, True), (384, 3, False), (256, 3, False), (256, 3, True)), 1
     ):
-        network.add(
-            L.Conv2D(
-                width,
-                kernel,
-                strides=stem_stride(side) if number == 1 else 1,
-                padding="valid" if number == 1 else "same",
-                activation="relu",
-                kernel_initializer=start,
-                name=f"conv{number}",
-            )
-        )
+        x = L.Conv2D(
+            width,
+            kernel,
+            strides=stride if number == 1 else 1,
+            padding="valid" if number == 1 else "same",
+            activation="relu",
+            kernel_initializer=start,
+            name=f"conv{number}",
+        )(x)
         if pool:
-            network.add(L.MaxPooling2D(3, 2, name=f"pool{number}"))
-    network.add(L.Flatten(name="flatten"))
+            x = L.MaxPooling2D(3, 2, name=f"pool{number}")(x)
+    x = L.Flatten(name="flatten")(x)
     for number in (6, 7):
-        network.add(L.Dropout(0.5, name=f"dropout{number}"))
-        network.add(L.Dense(4096, activation="relu", kernel_initializer=start, name=f"fc{number}"))
-    network.add(L.Dense(classes, activation="softmax", dtype="float32", name="predictions"))
-    return network
+        x = L.Dropout(0.5, name=f"dropout{number}")(x)
+        x = L.Dense(HIDDEN, activation="relu", kernel_initializer=start, name=f"fc{number}")(x)
+    return L.Dense(classes, activation="softmax", dtype="float32", name="predictions")(x)
 
 
 def stem_stride(side: int) -> int:

@@ -68,6 +68,14 @@ def layers(
         on the 5x5 paths, a 2x2 fourth pool (6,624,904 trainable parameters at 1000 classes).
     """
     import keras
+
+    inputs = keras.Input(shape, dtype="uint8")
+    x = keras.layers.Rescaling(1 / 255, name="scale")(inputs)
+    return keras.Model(inputs, classify(x, classes, auxiliary, torchvision), name="googlenet")
+
+
+def classify(x: Any, classes: int, auxiliary: bool, torchvision: bool) -> Any:
+    """From scaled images to probabilities; with auxiliary heads a list, the main one first."""
     from keras import layers as L
 
     from leukbench.models.normalisation import BatchNormalization
@@ -115,10 +123,9 @@ def layers(
         x = L.Dropout(0.7, name=f"{name}_dropout")(x)
         return L.Dense(classes, activation="softmax", dtype="float32", name=name)(x)
 
-    inputs = keras.Input(shape, dtype="uint8")
-    x = L.Rescaling(1 / 255, name="scale")(inputs)
+    stride = 2 if min(x.shape[1:3]) >= 96 else 1
     x = L.ZeroPadding2D(3, name="pad1")(x)
-    x = convolve(x, 64, 7, "conv1", strides=2 if min(shape[:2]) >= 96 else 1, padding="valid")
+    x = convolve(x, 64, 7, "conv1", strides=stride, padding="valid")
     x = pool(x, "pool1")
     x = convolve(x, 64, 1, "conv2_in")
     x = convolve(x, 192, 3, "conv2")
@@ -135,7 +142,7 @@ def layers(
     outputs = [L.Dense(classes, activation="softmax", dtype="float32", name="predictions")(x)]
     if auxiliary:
         outputs += [head(first, "auxiliary1"), head(second, "auxiliary2")]
-    return keras.Model(inputs, outputs if auxiliary else outputs[0], name="googlenet")
+    return outputs if auxiliary else outputs[0]
 
 
 def build(auxiliary: bool = True, **recipe: Any) -> KerasClassifier:

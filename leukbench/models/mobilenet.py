@@ -98,15 +98,19 @@ def features(x: Any) -> Any:
 def layers(shape: tuple[int, int, int], classes: int) -> Any:
     """The architecture, top to bottom, for images of 32x32 or more."""
     import keras
-    from keras import layers as L
 
     inputs = keras.Input(shape, dtype="uint8")
-    x = L.Rescaling(1 / 127.5, offset=-1.0, name="scale")(inputs)
-    x = features(x)
-    x = L.GlobalAveragePooling2D(name="average")(x)
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(inputs)
+    return keras.Model(inputs, classify(x, classes), name="mobilenet_v2")
+
+
+def classify(x: Any, classes: int) -> Any:
+    """From scaled images to probabilities."""
+    from keras import layers as L
+
+    x = L.GlobalAveragePooling2D(name="average")(features(x))
     x = L.Dropout(0.2, name="dropout")(x)
-    x = L.Dense(classes, activation="softmax", dtype="float32", name="predictions")(x)
-    return keras.Model(inputs, x, name="mobilenet_v2")
+    return L.Dense(classes, activation="softmax", dtype="float32", name="predictions")(x)
 
 
 def build(**recipe: Any) -> KerasClassifier:

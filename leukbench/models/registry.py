@@ -35,6 +35,7 @@ BUILT_IN_MODULES = (
     "leukbench.models.histogram_trees",
     "leukbench.models.leuknet",
     "leukbench.models.controls",
+    "leukbench.models.native",
 )
 
 

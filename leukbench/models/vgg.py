@@ -13,6 +13,7 @@ from leukbench.models.registry import ModelSpec, Published
 if TYPE_CHECKING:
     from leukbench.models.keras_classifier import KerasClassifier
 
+HIDDEN = 4096
 WIDTHS = (64, 128, 256, 512, 512)
 CONVOLUTIONS = {16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 
@@ -75,11 +76,17 @@ def layers(shape: tuple[int, int, int], classes: int, depth: int = 16) -> Any:
         Layers with weights.
     """
     import keras
+
+    inputs = keras.Input(shape, dtype="uint8")
+    x = keras.layers.Rescaling(1 / 255, name="scale")(inputs)
+    return keras.Model(inputs, classify(x, classes, depth), name=f"vgg{depth}")
+
+
+def classify(x: Any, classes: int, depth: int) -> Any:
+    """From scaled images to probabilities."""
     from keras import layers as L
 
     start = "he_normal"
-    inputs = keras.Input(shape, dtype="uint8")
-    x = L.Rescaling(1 / 255, name="scale")(inputs)
     for block, (width, convolutions) in enumerate(zip(WIDTHS, CONVOLUTIONS[depth], strict=True), 1):
         for number in range(1, convolutions + 1):
             x = L.Conv2D(
@@ -93,10 +100,9 @@ def layers(shape: tuple[int, int, int], classes: int, depth: int = 16) -> Any:
         x = L.MaxPooling2D(name=f"block{block}_pool")(x)
     x = L.Flatten(name="flatten")(x)
     for number in (1, 2):
-        x = L.Dense(4096, activation="relu", kernel_initializer=start, name=f"hidden{number}")(x)
+        x = L.Dense(HIDDEN, activation="relu", kernel_initializer=start, name=f"hidden{number}")(x)
         x = L.Dropout(0.5, name=f"dropout{number}")(x)
-    x = L.Dense(classes, activation="softmax", dtype="float32", name="predictions")(x)
-    return keras.Model(inputs, x, name=f"vgg{depth}")
+    return L.Dense(classes, activation="softmax", dtype="float32", name="predictions")(x)
 
 
 def vgg16(**recipe: Any) -> KerasClassifier:
