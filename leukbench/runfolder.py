@@ -149,22 +149,7 @@ class RunFolder:
     @cached_property
     def split(self) -> pd.DataFrame:
         """Content of ``split.csv``."""
-        path = self.path / "split.csv"
-        try:
-            return pd.read_csv(
-                path,
-                dtype={
-                    "fold": int,
-                    "part": str,
-                    "image": str,
-                    "sha256": str,
-                    "label": str,
-                    "group": str,
-                },
-                keep_default_na=False,
-            )
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path} cannot be read ({error}): run run-all again.") from error
+        return read_split(self.path / "split.csv")
 
     @cached_property
     def records(self) -> list[TrialRecord]:
@@ -216,6 +201,17 @@ class RunFolder:
             for record in self.records
             if record.scored
         ]
+
+
+def read_split(path: Path) -> pd.DataFrame:
+    """Read a ``split.csv``; names that look like numbers or missing values stay text."""
+    text = ("part", "image", "sha256", "label", "group")
+    try:
+        return pd.read_csv(
+            path, dtype={"fold": int} | dict.fromkeys(text, str), keep_default_na=False
+        )
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read ({error}): run run-all again.") from error
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from rich.live import Live
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from leukbench.run.execute import Preparation, RunOptions
     from leukbench.run.plan import TrialPlan
+    from leukbench.run.prepare import Preparation, RunOptions
     from leukbench.runfolder import TrialRecord
 
 _EPOCH_LINE_SECONDS = 30.0

@@ -13,7 +13,7 @@ import typer
 from leukbench.cli import parse
 
 if TYPE_CHECKING:
-    from leukbench.run.execute import RunOptions
+    from leukbench.run.prepare import RunOptions
 
 Data = Annotated[
     Path | None,
@@ -145,7 +145,7 @@ def _options(
     *, data: Path | None, protocol: str | None, changes: dict[str, Any], **rest: Any
 ) -> RunOptions:
     from leukbench.protocol import load_protocol, override
-    from leukbench.run.execute import RunOptions
+    from leukbench.run.prepare import RunOptions
 
     chosen = load_protocol(protocol or ("demo" if data is None else "paper"))
     chosen = override(chosen, **{key: value for key, value in changes.items() if value is not None})
@@ -161,7 +161,8 @@ def _command() -> str:
 def _go(options: RunOptions, *, dry_run: bool, as_json: bool) -> int:
     from leukbench.cli.progress import make_reporter
     from leukbench.errors import ModelFailure
-    from leukbench.run.execute import execute, prepare
+    from leukbench.run.execute import execute
+    from leukbench.run.prepare import prepare
 
     with make_reporter(quiet=as_json) as reporter:
         prepared = prepare(options)

@@ -30,7 +30,7 @@ def audit(
     from leukbench.data.cache import write_text
     from leukbench.data.folder import load_folder
     from leukbench.protocol import load_protocol
-    from leukbench.run.execute import cached_audit
+    from leukbench.run.prepare import cached_audit
     from leukbench.validity.audit import proxy_groups, refuse_leakage, with_split
     from leukbench.validity.splits import make_split
 
@@ -65,7 +65,7 @@ def split(
     from leukbench.data.folder import load_folder
     from leukbench.data.task import relabel
     from leukbench.protocol import load_protocol
-    from leukbench.run.execute import cached_audit
+    from leukbench.run.prepare import cached_audit
     from leukbench.validity.audit import proxy_groups
     from leukbench.validity.splits import make_split
 

@@ -13,8 +13,8 @@ from leukbench.errors import DataError
 from leukbench.runfolder import TrialRecord, read_record
 
 if TYPE_CHECKING:
-    from leukbench.run.execute import Preparation, RunOptions
     from leukbench.run.plan import TrialPlan
+    from leukbench.run.prepare import Preparation, RunOptions
 
 START_SECONDS = 8.0
 

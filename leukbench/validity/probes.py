@@ -28,19 +28,10 @@ from leukbench.data.preprocess import read_image
 from leukbench.data.segment import leukocyte_mask
 from leukbench.errors import UsageError
 from leukbench.suggest import did_you_mean
+from leukbench.validity.probe_names import PROBES
 
 Image = NDArray[np.uint8]
 Features = NDArray[np.float32]
-
-PROBES: dict[str, str] = {
-    "probe_colour": "Probe: mean and spread of colour",
-    "probe_corner": "Probe: lower right corner",
-    "probe_corners": "Probe: all four corners",
-    "probe_size": "Probe: image size",
-    "probe_background": "Probe: background without leukocytes",
-    "probe_shuffled": "Control: colour with shuffled labels",
-}
-"""Name and title of each probe, in the order of the tables."""
 
 CORNER_SHARE = 7
 CORNER_SIDE = 8

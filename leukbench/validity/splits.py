@@ -13,12 +13,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.model_selection import (
-    RepeatedStratifiedKFold,
-    StratifiedGroupKFold,
-    StratifiedKFold,
-    train_test_split,
-)
 
 from leukbench.data.dataset import Dataset
 from leukbench.errors import DataError
@@ -106,6 +100,8 @@ def natural_key(text: str) -> tuple[tuple[bool, int, str], ...]:
 
 
 def _folds(dataset: Dataset, policy: Split, groups: NDArray[np.str_]) -> Iterator[_Parts]:
+    from sklearn.model_selection import RepeatedStratifiedKFold
+
     targets = dataset.targets
     everything = np.arange(len(dataset))
     if policy.policy == "blocks":
@@ -137,12 +133,16 @@ def _folds(dataset: Dataset, policy: Split, groups: NDArray[np.str_]) -> Iterato
 def _hold_out(
     pool: Indices, targets: NDArray[np.int64], policy: Split, fraction: float, seed: int
 ) -> tuple[Indices, Indices]:
+    from sklearn.model_selection import train_test_split
+
     stratify = None if policy.policy == "paper" else targets[pool]
     kept, held = train_test_split(pool, test_size=fraction, random_state=seed, stratify=stratify)
     return np.sort(kept), np.sort(held)
 
 
 def _shuffled_folds(targets: NDArray[np.int64], policy: Split) -> Iterator[tuple[Indices, Indices]]:
+    from sklearn.model_selection import StratifiedKFold
+
     everything = np.arange(len(targets))
     if policy.policy == "paper":
         order = np.random.default_rng(policy.seed).permutation(len(targets))
@@ -157,6 +157,8 @@ def _grouped(
     targets: NDArray[np.int64], groups: NDArray[np.str_], policy: Split
 ) -> Iterator[tuple[Indices, Indices]]:
     """Whole groups to one side; a single hold-out is the first fold of ``1 / test_fraction``."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
     folds = policy.folds if policy.folds > 1 else max(2, round(1 / policy.test_fraction))
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=policy.seed)
     for fold, pair in enumerate(splitter.split(targets, targets, groups)):
@@ -167,6 +169,8 @@ def _grouped(
 def _grouped_validation(
     rest: Indices, targets: NDArray[np.int64], groups: NDArray[np.str_], policy: Split, fold: int
 ) -> tuple[Indices, Indices]:
+    from sklearn.model_selection import StratifiedGroupKFold
+
     folds = max(2, round(1 / policy.validation_fraction))
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=policy.seed + 1 + fold)
     train, validation = next(splitter.split(rest, targets[rest], groups[rest]))
