@@ -70,13 +70,39 @@ def synthesize(
     patients: Annotated[int, typer.Option("--patients", min=1, help="Patients a class.")] = 8,
     size: Annotated[int, typer.Option("--size", min=32, help="Side in pixels.")] = 224,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed.")] = 0,
+    patient_effect: Annotated[
+        float,
+        typer.Option(
+            "--patient-effect", min=0.0, help="How much patients differ in stain and light."
+        ),
+    ] = 1.0,
+    copies: Annotated[
+        int,
+        typer.Option(
+            "--copies", min=0, help="Planted copies of each kind, overlapping fields too."
+        ),
+    ] = 0,
+    masks: Annotated[bool, typer.Option("--masks", help="Write masks of leukocytes too.")] = False,
 ) -> int:
     """Write SYNTHETIC smears as PNG files, with their patients and planted copies."""
-    from leukbench.data.synthetic import SyntheticConfig, write_dataset
+    from leukbench.data.synthetic import CopyPlan, SyntheticConfig, write_dataset
 
-    config = SyntheticConfig(
-        images_per_class=images, patients_per_class=patients, size=size, seed=seed
+    planted = CopyPlan(
+        exact=copies,
+        rotated=copies,
+        mirrored=copies,
+        recompressed=copies,
+        cropped=copies,
+        overlapping=copies,
     )
-    write_dataset(folder, config)
+    config = SyntheticConfig(
+        images_per_class=images,
+        patients_per_class=patients,
+        size=size,
+        seed=seed,
+        patient_effect=patient_effect,
+        copies=planted,
+    )
+    write_dataset(folder, config, masks=masks)
     typer.echo(f"SYNTHETIC smears are in {folder}")
     return 0
