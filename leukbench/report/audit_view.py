@@ -3,8 +3,32 @@
 from __future__ import annotations
 
 import pandas as pd
+from pydantic import ValidationError
 
+from leukbench.errors import DataError
+from leukbench.report.formats import MISSING, percent
+from leukbench.report.results import Results, rows_of
 from leukbench.runfolder import RunFolder
+from leukbench.validity.findings import KINDS, TITLES, AuditReport
+
+
+def audit_of(folder: RunFolder) -> AuditReport | None:
+    """Read ``audit.json``, if there is one.
+
+    Raises
+    ------
+    DataError
+        Where it does not fit.
+    """
+    if folder.audit is None:
+        return None
+    try:
+        return AuditReport.model_validate(folder.audit)
+    except ValidationError as error:
+        key = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise DataError(
+            f"{folder.path / 'audit.json'} does not fit (key {key}): remove it and run the audit again."
+        ) from error
 
 
 def seen_copies(split: pd.DataFrame) -> tuple[int, int]:
@@ -18,7 +42,7 @@ def seen_copies(split: pd.DataFrame) -> tuple[int, int]:
     Returns
     -------
     seen, tested : int
-        Over all folds; an image counts once a fold.
+        Over all folds; an image counts once a fold. Training includes validation.
     """
     seen = tested = 0
     for _, fold in split.groupby("fold"):
@@ -29,12 +53,112 @@ def seen_copies(split: pd.DataFrame) -> tuple[int, int]:
     return seen, tested
 
 
-def partner_sentences(folder: RunFolder) -> list[str]:
+def partner_sentences(results: Results) -> list[str]:
     """Return what stands over every table about leakage; empty where there is nothing to say."""
+    folder = results.folder
     allowed = folder.run["protocol"]["audit"]["allow_duplicates_across_split"]
     seen, tested = seen_copies(folder.split)
-    if not allowed and not seen:
+    report = audit_of(folder)
+    leaked = sum(fold.leaked for fold in report.split) if report else 0
+    if not allowed and not seen and not leaked:
         return []
-    share = f"{seen} of {tested} test images have a byte-identical copy in training"
-    start = "The protocol allows duplicates across the split" if allowed else "Leakage"
-    return [f"{start}: {share}."]
+    start = (
+        "The protocol allows duplicates across the split"
+        if allowed
+        else "Test images have partners in training"
+    )
+    text = f"{start}: {seen} of {tested} test images have a byte-identical copy in training"
+    if report is None or not report.split:
+        return [f"{text}; no audit has looked for other partners."]
+    audited = sum(fold.test for fold in report.split)
+    near = sum(fold.near for fold in report.split)
+    overlapping = sum(fold.overlapping for fold in report.split)
+    text += (
+        f"; {leaked} of {audited} have a partner of any kind there "
+        f"({near} a near-duplicate, {overlapping} an overlapping field of view)."
+    )
+    return [text, *_on_the_rest(results)]
+
+
+def clean_accuracy(results: Results) -> pd.DataFrame:
+    """Accuracy of each model on all test images, and on those without a partner in training.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``model``, ``title``, ``accuracy``, ``clean`` (mean over seeds, then folds),
+        ``leaked`` (on the images with a partner) and ``images`` (clean ones, over the folds);
+        empty without an audit of the split.
+    """
+    columns = ["model", "title", "accuracy", "clean", "leaked", "images"]
+    report = audit_of(results.folder)
+    if report is None or not report.split:
+        return pd.DataFrame(columns=columns)
+    clean = {fold.fold: set(fold.clean) for fold in report.split}
+    frames = [
+        trial.frame.assign(model=trial.model, fold=trial.fold, seed=trial.seed)
+        for trial in results.trials
+        if trial.fold in clean
+    ]
+    if not frames:
+        return pd.DataFrame(columns=columns)
+    every = pd.concat(frames, ignore_index=True)
+    every["right"] = (every["y_true"] == every["y_pred"]).astype(float)
+    every["is_clean"] = [
+        image in clean[fold] for image, fold in zip(every["image"], every["fold"], strict=True)
+    ]
+    by_trial = every.groupby(["model", "is_clean", "fold", "seed"])["right"].mean()
+    means = by_trial.groupby(["model", "is_clean", "fold"]).mean()
+    means = means.groupby(["model", "is_clean"]).mean().unstack("is_clean")
+    means = means.reindex(columns=[True, False])
+    rows = results.comparison[results.comparison["model"].isin(means.index)]
+    return pd.DataFrame(
+        {
+            "model": rows["model"].to_numpy(),
+            "title": rows["title"].to_numpy(),
+            "accuracy": rows["accuracy"].to_numpy(),
+            "clean": means.loc[rows["model"], True].to_numpy(),
+            "leaked": means.loc[rows["model"], False].to_numpy(),
+            "images": sum(len(images) for images in clean.values()),
+        }
+    )
+
+
+def _on_the_rest(results: Results) -> list[str]:
+    """The best model's accuracy where training has seen no partner."""
+    if results.ranked.empty:
+        return []
+    best = results.ranked.iloc[0]["model"]
+    table = clean_accuracy(results)
+    row = next((row for row in rows_of(table) if row["model"] == best), None)
+    if row is None or pd.isna(row["clean"]) or pd.isna(row["leaked"]):
+        return []
+    return [
+        f"On the {row['images']} test images without a partner in training, the best model, "
+        f"{row['title']}, scores {percent(row['clean'])}, on the others {percent(row['leaked'])}."
+    ]
+
+
+def audit_counts(report: AuditReport) -> list[list[str]]:
+    """Rows of the table of findings: kind, how many, how many across classes."""
+    return [
+        [TITLES[kind], str(report.counts[kind]), str(report.across_classes[kind])] for kind in KINDS
+    ]
+
+
+def audit_findings(report: AuditReport, most: int = 60) -> list[list[str]]:
+    """Rows of the list of findings: kind, files, labels, correlation, note; the first of each kind."""
+    rows = []
+    for kind in KINDS:
+        for finding in [one for one in report.findings if one.kind == kind][:most]:
+            correlation = finding.measures.get("correlation")
+            rows.append(
+                [
+                    TITLES[kind],
+                    ", ".join(finding.files),
+                    ", ".join(dict.fromkeys(finding.labels)),
+                    MISSING if correlation is None else f"{correlation:.3f}",
+                    finding.note,
+                ]
+            )
+    return rows

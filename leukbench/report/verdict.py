@@ -38,7 +38,7 @@ def verdict(results: Results) -> list[Sentence]:
     parts: list[tuple[Kind, Sequence[str]]] = [
         ("warning", _probe_warning(results)),
         ("warning", _synthetic(results)),
-        ("warning", partner_sentences(results.folder)),
+        ("warning", partner_sentences(results)),
         ("finding", _leader(results)),
         ("finding", _resolution(results)),
         ("finding", _came_back(results)),

@@ -103,6 +103,7 @@ def critical_difference(results: Results) -> Figure:
     scikit_posthocs.critical_difference_diagram(
         average, nemenyi, ax=ax, alpha=results.pairs.alpha, label_fmt_left="{label} ({rank:.1f}) ",
         label_fmt_right=" ({rank:.1f}) {label}", text_h_margin=0.02,
+        color_palette=dict.fromkeys(labels, INK),
         label_props={"fontsize": 9},
         marker_props={"s": 18},
         elbow_props={"linewidth": 0.9},

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import math
+import textwrap
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
@@ -35,7 +36,7 @@ INK = "#222222"
 CLASS_COLOURS = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999",
 )  # fmt: skip
-LINES = ("-", "--", "-.", ":")
+_INCHES_A_LETTER = 0.105
 
 _PARAMETERS: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -47,12 +48,13 @@ _PARAMETERS: dict[Any, Any] = {
     "axes.edgecolor": INK,
     "axes.axisbelow": True,
     "legend.frameon": False,
-    "figure.dpi": 100.0,
+    "figure.dpi": 130.0,
     "figure.titlesize": 11.0,
     "savefig.dpi": 130.0,
     "svg.fonttype": "none",
     "svg.hashsalt": "leukbench",
     "text.parse_math": False,
+    "text.hinting": "none",
 }
 
 
@@ -75,7 +77,7 @@ def small_multiples(
     """Make a grid of equal panels, row by row; what is left over of the last row stays empty."""
     columns = min(columns, max(panels, 1))
     rows = math.ceil(panels / columns)
-    figure = new_figure(max(size[0] * columns, 3.2), size[1] * rows + 0.5)
+    figure = new_figure(max(size[0] * columns, 4.2), size[1] * rows + 0.5)
     grid = figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=share)
     axes = list(grid.flat)
     for unused in axes[panels:]:
@@ -90,6 +92,7 @@ def finish(figure: Figure, title: str, *, synthetic: bool) -> Figure:
     """Give a figure its title, which says SYNTHETIC for rendered smears, and fix its layout."""
     if synthetic:
         title = f"{SYNTHETIC} smears: {title}"
+    title = textwrap.fill(title, int(figure.get_figwidth() / _INCHES_A_LETTER))
     figure.suptitle(title, color="#9b0000" if synthetic else INK, fontweight="bold")
     engine = figure.get_layout_engine()
     if engine is not None:
@@ -105,15 +108,6 @@ def shortened(text: str, length: int = 22) -> str:
     'aaaa…'
     """
     return text if len(text) <= length else text[: length - 1] + "…"
-
-
-def family_legend(ax: Axes, families: Sequence[str], **where: Any) -> None:
-    """Explain the families' colours and markers."""
-    for family in dict.fromkeys(families):
-        ax.plot(
-            [], [], linestyle="none", marker=marker_of(family), color=colour_of(family), label=family
-        )  # fmt: skip
-    ax.legend(**where)
 
 
 def colour_of(family: str) -> str:
