@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             table, report = run(config, Path(folder) / "synthetic", given.jobs)
         tables.append(table)
         print(f"seed {seed}: {report.null.rule}; threshold {report.null.threshold}", flush=True)
-    summed = sum(table[["planted", "found"]] for table in tables)
+    summed = pd.concat(tables)[["planted", "found"]].groupby(level=0, sort=False).sum()
     false = sum(int(table.loc["all", "false"]) for table in tables)
     print("SYNTHETIC")
     for kind, row in summed.iterrows():

@@ -17,7 +17,7 @@ Hashes = NDArray[np.uint64]
 Positions = NDArray[np.int64]
 
 COEFFICIENTS = 8
-LIMIT = 16_000_000
+LIMIT = 4_000_000
 ORIENTATIONS = (
     "as it is",
     "mirrored left to right",
@@ -120,7 +120,7 @@ def near_pairs(
         a burned-in mark or empty ground, and says nothing.
     limit : int
         Most pairs that are kept, which bounds the memory: where there are more, the radius shrinks
-        by a bit at a time until they fit.
+        by a bit at a time until half as many are left.
     seed : int
         Of the samples.
 
@@ -138,9 +138,9 @@ def near_pairs(
         for left, right in _same_bucket(queries, stored, chosen, crowd):
             near = _distance(queries, stored, left, right) <= radius
             fresh.append(_codes(left[near], right[near], width, within=queries is stored))
-            while len(found) + sum(map(len, fresh)) > limit and radius > 0:
+            if len(found) + sum(map(len, fresh)) > limit:
                 found, fresh = np.unique(np.concatenate([found, *fresh])), []
-                if len(found) > limit:
+                while len(found) > limit // 2 and radius > 0:
                     radius -= 1
                     distance = _distance(queries, stored, found // width, found % width)
                     found = found[distance <= radius]
