@@ -1,0 +1,47 @@
+"""Tables, figures and the page of a run, from its stored predictions alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["write_report"]
+
+
+def write_report(path: Path, images_root: Path | None = None) -> list[Path]:
+    """Write all tables, all figures and ``report.html`` of a run into its folder.
+
+    Parameters
+    ----------
+    path : Path
+        The run folder.
+    images_root : Path, optional
+        Folder that holds the class folders, for the figures that show images; without it no picture
+        of a cell is written.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+
+    Raises
+    ------
+    DataError
+        Where `path` is no run folder, a file of it is damaged, or it cannot be written.
+    """
+    from leukbench.report.figures import write_figures
+    from leukbench.report.html import make_report
+    from leukbench.report.page import form_of, media_type
+    from leukbench.report.results import Results
+    from leukbench.report.tables import write_tables
+    from leukbench.runfolder import RunFolder
+
+    folder = RunFolder(path)
+    results = Results(folder)
+    tables = write_tables(folder, results)
+    figures = write_figures(folder, images_root, results)
+    images = {
+        file.stem: (media_type(file.stem, images_root), file.read_bytes())
+        for file in figures
+        if file.suffix in (".svg", ".png") and file.suffix[1:] == form_of(file.stem, images_root)
+    }
+    return [*tables, *figures, make_report(folder, results, images)]

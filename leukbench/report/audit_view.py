@@ -108,8 +108,8 @@ def clean_accuracy(results: Results) -> pd.DataFrame:
         image in clean[fold] for image, fold in zip(every["image"], every["fold"], strict=True)
     ]
     by_trial = every.groupby(["model", "is_clean", "fold", "seed"])["right"].mean()
-    means = by_trial.groupby(["model", "is_clean", "fold"]).mean()
-    means = means.groupby(["model", "is_clean"]).mean().unstack("is_clean")
+    by_fold = by_trial.groupby(["model", "is_clean", "fold"]).mean()
+    means = pd.DataFrame(by_fold.groupby(["model", "is_clean"]).mean().unstack("is_clean"))
     means = means.reindex(columns=[True, False])
     rows = results.comparison[results.comparison["model"].isin(means.index)]
     return pd.DataFrame(

@@ -19,6 +19,8 @@ from leukbench.report.formats import (
 )
 from leukbench.report.results import OTHER_DATA, SAME_DATA, Results
 
+SHUFFLED = "probe_shuffled"
+
 Kind = Literal["warning", "finding", "note"]
 
 
@@ -38,6 +40,7 @@ def verdict(results: Results) -> list[Sentence]:
     parts: list[tuple[Kind, Sequence[str]]] = [
         ("warning", _probe_warning(results)),
         ("warning", _synthetic(results)),
+        ("warning", _shuffled(results)),
         ("warning", partner_sentences(results)),
         ("finding", _leader(results)),
         ("finding", _resolution(results)),
@@ -74,7 +77,7 @@ def _probe_warning(results: Results) -> list[str]:
     if rivals.empty:
         return []
     pairs = zip(rivals["title"], rivals["accuracy"], strict=True)
-    names = joined([f"{title} ({percent(accuracy)})" for title, accuracy in pairs])
+    names = joined([f"{_probe_name(title)} ({percent(accuracy)})" for title, accuracy in pairs])
     some = "shortcut probes" if len(rivals) > 1 else "shortcut probe"
     come = "come" if len(rivals) > 1 else "comes"
     return [
@@ -83,13 +86,19 @@ def _probe_warning(results: Results) -> list[str]:
     ]
 
 
+def _probe_name(title: str) -> str:
+    """A probe's title without the word that the sentence says already."""
+    name = title.removeprefix("Probe: ")
+    return f"“{name}”"
+
+
 def _probe_finding(results: Results) -> list[str]:
     if results.probes.empty or results.ranked.empty or not _rivals(results).empty:
         return []
     best = results.probes.iloc[0]
     return [
-        f"The best shortcut probe, {best['title']}, reaches {percent(best['accuracy'])}, below the "
-        "interval of the best model."
+        f"The best shortcut probe, {_probe_name(best['title'])}, reaches "
+        f"{percent(best['accuracy'])}, below the interval of the best model."
     ]
 
 
@@ -99,6 +108,21 @@ def _synthetic(results: Results) -> list[str]:
     return [
         f"{SYNTHETIC}: the images are rendered, not photographed; no number here says anything "
         "about patients."
+    ]
+
+
+def _shuffled(results: Results) -> list[str]:
+    """The control with shuffled labels has nothing to learn from and must fall to chance."""
+    rows = results.probes[results.probes["model"] == SHUFFLED]
+    if rows.empty:
+        return []
+    row, split = rows.iloc[0], results.folder.split
+    chance = split.loc[split["part"] == "test", "label"].value_counts(normalize=True).max()
+    if pd.isna(row["accuracy_low"]) or row["accuracy_low"] <= chance:
+        return []
+    return [
+        f"The control with shuffled labels scores {percent(row['accuracy'])}, above the majority "
+        f"class ({percent(chance)}): the split or the scoring leaks."
     ]
 
 
