@@ -28,6 +28,8 @@ class Mean(ClassifierMixin, BaseEstimator):
 
     def fit(self, X, y):
         self.classes_ = np.unique(y)
+        if self.mode == "spies":
+            np.savez(os.environ["SPY_FOLDER"] + "/fit.npz", X=X, y=y)
         if self.mode == "raises":
             raise RuntimeError("this model always fails")
         if self.mode == "sleeps":
@@ -45,6 +47,8 @@ class Mean(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X):
         level = X.reshape(len(X), -1).mean(axis=1)
+        if self.mode == "spies":
+            np.savez(os.environ["SPY_FOLDER"] + "/predict.npz", X=X)
         if self.mode == "constant":
             out = np.zeros((len(X), len(self.classes_)))
             out[:, 0] = 1.0
@@ -61,7 +65,7 @@ def make(mode):
     return lambda **parameters: Mean(mode=mode, **parameters)
 
 
-MODES = ("ok", "raises", "sleeps", "dies", "grows", "constant")
+MODES = ("ok", "raises", "sleeps", "dies", "grows", "constant", "spies")
 globals().update({f"make_{mode}": make(mode) for mode in MODES})
 SPECS = tuple(
     ModelSpec(

@@ -12,6 +12,9 @@ import pandas as pd
 import pytest
 
 from leukbench.cli.app import run_command_line
+from leukbench.data.folder import load_folder
+from leukbench.data.preprocess import preprocess_dataset
+from leukbench.protocol import load_protocol
 from leukbench.runfolder import RunFolder, file_sha256
 
 MakeFolder = Callable[..., Path]
@@ -243,3 +246,37 @@ def test_a_run_can_be_moved(make_folder: MakeFolder, protocol: Path, tmp_path: P
     moved = shutil.copytree(out, tmp_path / "moved")
     folder = RunFolder(moved)
     assert len(folder.predictions(folder.records[0])) == 9
+
+
+@pytest.mark.usefixtures("plugin_models")
+def test_what_is_fitted_sees_training_images_alone(
+    make_folder: MakeFolder, protocol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPY_FOLDER", str(tmp_path))
+    text = protocol.read_text(encoding="utf-8")
+    protocol.write_text(text.replace("0.25", "0.25\nvalidation_fraction = 0.2"), encoding="utf-8")
+    data, out = make_folder(), tmp_path / "out"
+    assert run(data, protocol, out, "--models", "mean_spies") == 0
+    images = preprocess_dataset(load_folder(data), load_protocol(str(protocol)).preprocessing)
+    split = RunFolder(out).split.sort_values("image").reset_index(drop=True)
+    seen, asked = np.load(tmp_path / "fit.npz"), np.load(tmp_path / "predict.npz")
+    train = split.index[split["part"] == "train"]
+    np.testing.assert_array_equal(seen["X"], images[train])
+    assert seen["y"].tolist() == split.loc[train, "label"].tolist()
+    np.testing.assert_array_equal(asked["X"], images[split.index[split["part"] == "test"]])
+    assert len(train) == 21
+
+
+@pytest.mark.slow
+def test_eight_classes_and_mixed_sizes_just_work(
+    make_folder: MakeFolder, protocol: Path, tmp_path: Path
+) -> None:
+    classes = tuple(f"class {letter}" for letter in "abcdefgh")
+    sizes, suffixes = ((30, 41), (64, 48), (200, 90)), (".png", ".jpg", ".bmp", ".tif")
+    data = make_folder(classes=classes, images=8, sizes=sizes, suffixes=suffixes)
+    out = tmp_path / "out"
+    names = "naive_bayes,svm_rbf,modified_cnn,mobilenet_v2"
+    assert run(data, protocol, out, "--models", names) in (0, 2), "an epoch or two may not suffice"
+    folder = RunFolder(out)
+    assert {record.model for record in folder.records if record.scored} == set(names.split(","))
+    assert folder.classes == classes
