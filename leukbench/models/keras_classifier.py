@@ -181,7 +181,7 @@ class KerasClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 callbacks=callbacks,
                 verbose=0,
             )
-        self.model_ = network if heads == 1 else keras.Model(network.inputs, network.outputs[0])
+        self.model_ = network if heads == 1 else keras.Model(network.inputs[0], network.outputs[0])
         self.history_ = pd.DataFrame(curve.rows, columns=list(CURVE_COLUMNS))
         self.diverged_ = not bool(np.isfinite(self.history_["loss"]).all())
         self._describe()

@@ -88,7 +88,8 @@ def layers(shape: tuple[int, int, int], classes: int, network: str, weights: str
 
     inputs = keras.Input(shape, dtype="uint8")
     x = L.Rescaling(1.0, name="values")(inputs)
-    x = L.Resizing(SIZES[network], SIZES[network], name="resize")(x)
+    # Not keras.layers.Resizing: called without `training`, it switches all that follow to training.
+    x = keras.ops.image.resize(x, (SIZES[network], SIZES[network]), interpolation="bilinear")
     if shape[2] == 1:
         x = L.Concatenate(name="grey_to_colour")([x, x, x])
     mean, deviation = normalisation(network, weights)

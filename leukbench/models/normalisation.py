@@ -1,6 +1,6 @@
 """Batch normalisation by TensorFlow's fused operation, which Keras 3 leaves unused.
 
-On a CPU it takes less than half the time of Keras' own, with the same result.
+In training on a CPU it takes less than half the time of Keras' own, with the same result.
 """
 
 from __future__ import annotations
@@ -25,19 +25,15 @@ class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Normalise by the batch in training, by the running statistics otherwise."""
-        learning = bool(training) and self.trainable
-        statistics = (
-            {} if learning else {"mean": self.moving_mean, "variance": self.moving_variance}
-        )
+        if not (training and self.trainable):
+            return super().call(inputs, training=False, mask=mask)
         outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
             inputs,
             tf.cast(self.gamma, tf.float32),
             tf.cast(self.beta, tf.float32),
             epsilon=self.epsilon,
-            is_training=learning,
-            **{name: tf.convert_to_tensor(value) for name, value in statistics.items()},
+            is_training=True,
         )
-        if learning:
-            for running, found in ((self.moving_mean, mean), (self.moving_variance, variance)):
-                running.assign(self.momentum * running + (1 - self.momentum) * found)
+        for running, found in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            running.assign(self.momentum * running + (1 - self.momentum) * found)
         return outputs

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from leukbench.models import alexnet, googlenet, mobilenet, modified_cnn, registry, vgg
+from leukbench.models import alexnet, googlenet, mobilenet, modified_cnn, registry, resnet, vgg
 from leukbench.models.keras_cost import layer_flops, layer_table, model_flops
 
 NETWORKS = [spec for spec in registry.specs() if spec.framework == "keras" and not spec.native]
@@ -43,6 +43,8 @@ def trainable(network):
         (googlenet.layers, {"auxiliary": True, "torchvision": True}, 13_004_888),
         # torchvision.models.MobileNet_V2_Weights, num_params.
         (mobilenet.layers, {}, 3_504_872),
+        # torchvision.models.ResNet18_Weights, num_params: one half of the hybrid.
+        (resnet.layers, {}, 11_689_512),
     ],
 )
 def test_parameters_at_native_size_are_the_published_ones(layers, options, parameters):
@@ -51,6 +53,17 @@ def test_parameters_at_native_size_are_the_published_ones(layers, options, param
 
 def test_running_statistics_of_mobilenet_are_those_of_keras_applications():
     assert mobilenet.layers((224, 224, 3), 1000).count_params() == 3_538_984
+
+
+def test_the_hybrid_joins_both_networks_features():
+    hybrid = registry.create("hybrid_mobilenet_v2_resnet18").build((224, 224, 3), 1000)
+    head = (1280 + 512) * 1000 + 1000
+    halves = (3_504_872 - 1_281_000) + (11_689_512 - 513_000)
+    assert trainable(hybrid) == halves + head
+
+
+def test_leuknet_is_small():
+    assert registry.create("leuknet").build((96, 96, 3), 4).count_params() < 1_000_000
 
 
 def test_modified_cnn_is_the_papers_reading():

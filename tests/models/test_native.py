@@ -18,7 +18,7 @@ KERAS_READS = pytest.mark.filterwarnings(  # Keras' own, with NumPy 2
 
 
 def layer_output(model, name, images):
-    part = keras.Model(model.inputs, model.get_layer(name).output)
+    part = keras.Model(model.inputs[0], model.get_layer(name).output)
     return np.asarray(keras.ops.convert_to_numpy(part(images, training=False)))
 
 
@@ -111,7 +111,9 @@ def test_torchvisions_alexnet_computes_what_torch_computes(narrow, tmp_path):
     scaled = np.pad(layer_output(model, "scale", images), ((0, 0), (2, 2), (2, 2), (0, 0)))
     patch = scaled[0, 8:19, 12:23].transpose(2, 0, 1)
     value = (patch * state["features.0.weight"][7]).sum() + state["features.0.bias"][7]
-    assert layer_output(model, "conv1", images)[0, 2, 3, 7] == pytest.approx(max(0, value), abs=1e-3)
+    assert layer_output(model, "conv1", images)[0, 2, 3, 7] == pytest.approx(
+        max(0, value), abs=1e-3
+    )
     # The hidden layer sees the maps flattened channel by channel.
     maps = layer_output(model, "pool5", images)
     flat = maps.transpose(0, 3, 1, 2).reshape(2, -1)
@@ -234,7 +236,10 @@ def test_the_scaling_goes_with_the_weights():
 
 
 @pytest.mark.slow
-def test_a_native_network_trains(narrow):
+@KERAS_READS
+def test_a_native_network_trains_and_can_be_saved(narrow, tmp_path):
     images, labels = random_images(1, count=4), np.array(["a", "b", "a", "b"])
     model = registry.create("alexnet_native", epochs=1, batch_size=4, random_state=0)
-    assert model.fit(images, labels).predict_proba(images).shape == (4, 2)
+    found = model.fit(images, labels).predict_proba(images)
+    loaded = registry.create("alexnet_native").load(model.save(tmp_path / "m.keras"), ["a", "b"])
+    assert np.allclose(found, loaded.predict_proba(images), atol=1e-6)
