@@ -71,21 +71,23 @@ def grad_cam(network: Any, image: Image, target: int) -> Heat:
     import keras
     import tensorflow as tf
 
-    feature = _last_picture(network)
+    graph = _functional(network)
+    feature = _last_picture(graph)
     if feature is None:
         raise DataError(
-            "--explain finds no convolution with a picture left in this network: leave the option out."
+            "--explain finds no layer with a picture left in this network: leave the option out."
         )
-    last = network.layers[-1]
+    last, node, _ = graph.outputs[0]._keras_history
     dense = isinstance(last, keras.layers.Dense) and last.activation is keras.activations.softmax
-    watched = keras.Model(network.inputs, [feature, last.input if dense else network.outputs[0]])
+    head = last._inbound_nodes[node].input_tensors[0] if dense else graph.outputs[0]
+    watched = keras.Model(graph.inputs, [feature, head])
     with tf.GradientTape() as tape:
-        activations, head = watched(tf.convert_to_tensor(image[None]), training=False)
-        head = tf.cast(head, tf.float32)
+        activations, values = watched(tf.convert_to_tensor(image[None]), training=False)
+        values = tf.cast(values, tf.float32)
         if dense:
-            score = tf.reduce_sum(head[0] * last.kernel[:, target])
+            score = tf.reduce_sum(values[0] * last.kernel[:, target])
         else:
-            score = tf.math.log(head[0, target] + 1e-12)
+            score = tf.math.log(values[0, target] + 1e-12)
     gradients = tf.cast(tape.gradient(score, activations), tf.float32)
     weights = tf.reduce_mean(gradients, axis=(1, 2), keepdims=True)
     summed = tf.reduce_sum(weights * tf.cast(activations, tf.float32), axis=-1)
@@ -153,13 +155,32 @@ def write_heat_map(path: Path, picture: Image, heat: Heat, caption: str) -> None
     write_bytes(path, data.tobytes())
 
 
-def _last_picture(network: Any) -> Any:
-    """Output of the last layer with an extent in both directions, or None."""
-    for layer in reversed(network.layers[1:]):
-        output = layer.output
-        shape = getattr(output, "shape", ())
+def _functional(network: Any) -> Any:
+    """The network with one tensor a layer; a Sequential that was loaded has several."""
+    import keras
+
+    if not isinstance(network, keras.Sequential):
+        return network
+    inputs = keras.Input(network.input_shape[1:], dtype=network.inputs[0].dtype)
+    outputs = inputs
+    for layer in network.layers:
+        outputs = layer(outputs)
+    return keras.Model(inputs, outputs)
+
+
+def _tensors(graph: Any) -> list[Any]:
+    """The tensors of a functional network, from first to last layer."""
+    nodes = [node for depth in sorted(graph._nodes_by_depth, reverse=True)
+             for node in graph._nodes_by_depth[depth]]  # fmt: skip
+    return [tensor for node in nodes for tensor in node.output_tensors]
+
+
+def _last_picture(graph: Any) -> Any:
+    """The last tensor with an extent in both directions, or None."""
+    for tensor in reversed(_tensors(graph)[1:]):
+        shape = tensor.shape
         if len(shape) == 4 and shape[1] and shape[2] and shape[1] > 1 and shape[2] > 1:
-            return output
+            return tensor
     return None
 
 
