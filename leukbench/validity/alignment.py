@@ -137,8 +137,9 @@ def _shrink(image: Plain, factor: float) -> Plain:
 
 def _lags(length: int, period: int) -> NDArray[np.int64]:
     """Shift that each place of a circular correlation stands for."""
-    lags = np.arange(period)
-    return np.where(lags < length, lags, lags - period)
+    lags: NDArray[np.int64] = np.arange(period, dtype=np.int64)
+    lags[lags >= length] -= period
+    return lags
 
 
 def _overlap(lags: NDArray[np.int64], first: int, second: int) -> NDArray[np.int64]:

@@ -177,7 +177,7 @@ def _same_bucket(
 def _distance(
     queries: Hashes, stored: Hashes, left: Positions, right: Positions
 ) -> NDArray[np.uint8]:
-    return np.bitwise_count(queries[left] ^ stored[right])
+    return np.asarray(np.bitwise_count(queries[left] ^ stored[right]), dtype=np.uint8)
 
 
 def _codes(left: Positions, right: Positions, width: int, *, within: bool) -> Positions:

@@ -31,7 +31,7 @@ from leukbench.validity.hashes import inverse_orientation, near_pairs, orient
 
 PATCH_RADIUS = 10
 PATCH_TABLES = 6
-PATCH_CROWD = 256
+PATCH_CROWD = 64
 BIN = 4
 VOTES = 2
 CHECKS_AN_IMAGE = 2
@@ -223,9 +223,9 @@ def _voted_pairs(
 def _proposals(points: NDArray[np.int64], onto: NDArray[np.int64]) -> tuple[Transform, ...]:
     """The shift with most votes, and a scaled one where the matches fit one better."""
     shifts = onto - points
-    near = (np.abs(shifts[:, None] - shifts[None]) <= BIN // 2).all(axis=2)
+    near = np.all(np.abs(shifts[:, None] - shifts[None]) <= BIN // 2, axis=2)
     centre = int(near.sum(axis=1).argmax())
-    dx, dy = shifts[near[centre]].mean(axis=0)
+    dx, dy = shifts[near[centre, :]].mean(axis=0)
     proposals = [Transform(float(dx), float(dy))]
     if len(points) >= 4:
         matrix, _ = cv2.estimateAffinePartial2D(
