@@ -145,4 +145,4 @@ def _lags(length: int, period: int) -> NDArray[np.int64]:
 def _overlap(lags: NDArray[np.int64], first: int, second: int) -> NDArray[np.int64]:
     """Pixels along one axis that two images share at each shift."""
     shared = np.minimum(first, lags + second) - np.maximum(0, lags)
-    return np.maximum(shared, 0)
+    return np.asarray(np.maximum(shared, 0), dtype=np.int64)
