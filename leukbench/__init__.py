@@ -1,5 +1,49 @@
-"""leukbench: the referee for leukaemia image classifiers."""
+"""leukbench: the referee for leukaemia image classifiers.
+
+The public names are imported when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from leukbench._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from leukbench.api import Run, run
+    from leukbench.errors import LeukbenchError
+    from leukbench.models.registry import ModelSpec, Published
+    from leukbench.protocol import Protocol, load_protocol
+
+__all__ = [
+    "LeukbenchError",
+    "ModelSpec",
+    "Protocol",
+    "Published",
+    "Run",
+    "__version__",
+    "load_protocol",
+    "run",
+]
+
+_PLACES = {
+    "LeukbenchError": "leukbench.errors",
+    "ModelSpec": "leukbench.models.registry",
+    "Protocol": "leukbench.protocol",
+    "Published": "leukbench.models.registry",
+    "Run": "leukbench.api",
+    "load_protocol": "leukbench.protocol",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "run":  # the room of that name, which can be called
+        return import_module("leukbench.run")
+    if name in _PLACES:
+        return getattr(import_module(_PLACES[name]), name)
+    raise AttributeError(f"module 'leukbench' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,356 @@
+"""Runs from a notebook or another program: pandas frames and matplotlib figures.
+
+>>> from leukbench import Run
+>>> run = Run.load("results/all-pbs-paper")  # doctest: +SKIP
+>>> run.comparison()  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import html
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import pandas as pd
+
+from leukbench.errors import UsageError
+from leukbench.protocol import Protocol, load_protocol, override
+from leukbench.report.formats import percent, with_interval
+from leukbench.report.notes import NOT_FOR_DIAGNOSIS
+from leukbench.report.results import Results
+from leukbench.report.tables import classification_table, comparison_table
+from leukbench.report.verdict import verdict
+from leukbench.runfolder import RunFolder, TrialRecord
+from leukbench.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from leukbench.gate import GateResult
+    from leukbench.run.plan import TrialPlan
+    from leukbench.verify import Difference
+
+
+class Run:
+    """A run folder as an object; every value is derived from its stored predictions.
+
+    Parameters
+    ----------
+    path : str or Path
+        A folder that `run` or the command ``run-all`` made.
+
+    Raises
+    ------
+    DataError
+        Where it is no run folder.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.folder = RunFolder(Path(path))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Run:
+        """Read a run folder."""
+        return cls(path)
+
+    @property
+    def path(self) -> Path:
+        """The run folder."""
+        return self.folder.path
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the models that were tried, in the order of the run."""
+        return tuple(dict.fromkeys(record.model for record in self.folder.records))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        return self.folder.classes
+
+    @property
+    def protocol(self) -> Protocol:
+        """What was compared, and how."""
+        return Protocol.model_validate(self.folder.run["protocol"])
+
+    @cached_property
+    def _results(self) -> Results:
+        return Results(self.folder)
+
+    def verdict(self) -> list[str]:
+        """What the numbers say, in sentences, warnings first."""
+        return [sentence.text for sentence in verdict(self._results)]
+
+    def comparison(self) -> pd.DataFrame:
+        """One row a model; see `leukbench.report.tables.comparison_table`."""
+        return comparison_table(self.folder)
+
+    def classification_report(self, model: str | None = None) -> pd.DataFrame:
+        """Scores of each class, of one model or of all.
+
+        See `leukbench.report.tables.classification_table`.
+        """
+        table = classification_table(self.folder)
+        if model is None:
+            return table
+        self._known(model)
+        return table[table["model"] == model].reset_index(drop=True)
+
+    def confusion(self, model: str) -> pd.DataFrame:
+        """Confusion matrix: rows true, columns predicted; summed over folds, mean over seeds."""
+        self._known(model)
+        if model not in self._results.confusion:
+            raise UsageError(
+                f"No trial of {model!r} in {self.path} left predictions: run it again."
+            )
+        return self._results.confusion[model].copy()
+
+    def predictions(
+        self, model: str | None = None, *, fold: int | None = None, seed: int | None = None
+    ) -> pd.DataFrame:
+        """Stored predictions, one row a trial and test image.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``model``, ``fold``, ``seed``, ``image``, ``y_true``, ``y_pred``, and one
+            ``p_<class>`` a class, in 0..1.
+        """
+        frames = [
+            self.folder.predictions(record).assign(
+                model=record.model, fold=record.fold, seed=record.seed
+            )
+            for record in self._chosen(model, fold, seed)
+            if record.scored
+        ]
+        columns = ["model", "fold", "seed", "image", "y_true", "y_pred"]
+        columns += [f"p_{name}" for name in self.classes]
+        if not frames:
+            return pd.DataFrame(columns=columns)
+        return pd.concat(frames, ignore_index=True)[columns]
+
+    def history(
+        self, model: str | None = None, *, fold: int | None = None, seed: int | None = None
+    ) -> pd.DataFrame:
+        """Learning curves of the networks, one row a trial and epoch.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``model``, ``fold``, ``seed``, ``epoch``, ``loss``, ``accuracy``, ``val_loss``,
+            ``val_accuracy``, ``monitored`` (the part that the ``val_`` columns are of).
+        """
+        frames = []
+        for record in self._chosen(model, fold, seed):
+            curve = self.folder.history(record)
+            if curve is not None:
+                curve = curve.assign(model=record.model, fold=record.fold, seed=record.seed)
+                frames.append(curve)
+        columns = ["model", "fold", "seed", "epoch", "loss", "accuracy", "val_loss"]
+        columns += ["val_accuracy", "monitored"]
+        if not frames:
+            return pd.DataFrame(columns=columns)
+        return pd.concat(frames, ignore_index=True)[columns]
+
+    def figure_names(self, images: str | Path | None = None) -> tuple[str, ...]:
+        """Names of the figures that can be drawn of this run."""
+        from leukbench.report.figures import possible
+
+        return tuple(possible(self._results, None if images is None else Path(images)))
+
+    def figure(self, name: str, images: str | Path | None = None) -> Figure:
+        """Draw one figure.
+
+        Parameters
+        ----------
+        name : str
+            One of `figure_names`.
+        images : str or Path, optional
+            Folder of the images; without it no picture of a cell is shown.
+
+        Raises
+        ------
+        UsageError
+            Where there is no such figure, or the run has not what it needs.
+        """
+        from leukbench.report.figures import draw
+
+        return draw(self._results, name, None if images is None else Path(images))
+
+    def verify(self) -> list[Difference]:
+        """What is not as it should be; empty where every stored value follows from the predictions."""
+        from leukbench.verify import verify_run
+
+        return verify_run(self.path)
+
+    def gate(self, baseline: str | Path, **options: Any) -> GateResult:
+        """Compare with a baseline; options as in `leukbench.gate.compare_with_baseline`."""
+        from leukbench.gate import compare_with_baseline
+
+        return compare_with_baseline(self.path, Path(baseline), **options)
+
+    def _known(self, model: str) -> None:
+        if model not in self.models:
+            raise UsageError(
+                f"{self.path} has no model {model!r}{did_you_mean(model, self.models)}: "
+                f"take one of {', '.join(self.models)}."
+            )
+
+    def _chosen(self, model: str | None, fold: int | None, seed: int | None) -> list[TrialRecord]:
+        if model is not None:
+            self._known(model)
+        return [
+            record
+            for record in self.folder.records
+            if model in (None, record.model)
+            and fold in (None, record.fold)
+            and seed in (None, record.seed)
+        ]
+
+    def __repr__(self) -> str:
+        run = self.folder.run
+        synthetic = ", SYNTHETIC" if self.folder.synthetic else ""
+        return (
+            f"<Run {run['dataset']['name']}, protocol {run['protocol']['name']}: "
+            f"{len(self.models)} models, {len(self.folder.records)} trials{synthetic}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """The verdict and the comparison, for a notebook; names stay text."""
+        run = self.folder.run
+        title = f"{run['dataset']['title']}, protocol {run['protocol']['name']}"
+        said = "".join(
+            f"<li>{'<strong>' if s.kind == 'warning' else ''}{html.escape(s.text)}"
+            f"{'</strong>' if s.kind == 'warning' else ''}</li>"
+            for s in verdict(self._results)
+        )
+        rows = [
+            {
+                "Model": row["title"],
+                "Family": row["family"],
+                "Accuracy (95 % interval)": with_interval(
+                    row["accuracy"], row["accuracy_low"], row["accuracy_high"]
+                ),
+                **{name.capitalize(): percent(row[name]) for name in ("precision", "recall", "f1")},
+                "Trials": row["trials"],
+                "Status": row["status"],
+                "Published accuracy": row["published_accuracy"],
+            }
+            for row in self.comparison().to_dict("records")
+        ]
+        table = pd.DataFrame(rows).to_html(index=False, escape=True, border=0)
+        return (
+            f"<h3>{html.escape(title)}</h3><ul>{said}</ul>{table}"
+            f"<p><small>{NOT_FOR_DIAGNOSIS}</small></p>"
+        )
+
+
+def run(
+    data: str | Path | None = None,
+    protocol: str | Path | Protocol | None = None,
+    models: Sequence[str] | None = None,
+    *,
+    seeds: Sequence[int] | None = None,
+    folds: Sequence[int] | None = None,
+    epochs: int | None = None,
+    task: str | Mapping[str, str] | None = None,
+    precision: str | None = None,
+    out: str | Path | None = None,
+    jobs: int = 1,
+    timeout: float | None = None,
+    skip_unreadable: bool = False,
+    fresh: bool = False,
+    save_models: bool = False,
+    progress: bool = True,
+) -> Run:
+    """Compare models on one folder of images, as ``leukbench run-all`` does.
+
+    Trials that are finished in `out` are not run again. A model that fails does not stop the others;
+    its row says so.
+
+    Parameters
+    ----------
+    data : str or Path, optional
+        Folder with one sub-folder a class; None renders SYNTHETIC smears.
+    protocol : str, Path or Protocol, optional
+        Name, TOML file or object; ``paper`` with `data`, ``demo`` without.
+    models : sequence of str, optional
+        Names of `leukbench list models`; None takes the protocol's.
+    seeds, folds : sequence of int, optional
+        Seeds to train with, folds of the split to run.
+    epochs, task, precision : optional
+        Change the protocol, and with it what the run can be compared with.
+    out : str or Path, optional
+        Run folder; ``results/<dataset>-<protocol>`` by default.
+    jobs : int
+        Trials side by side.
+    timeout : float, optional
+        Seconds that one trial may take.
+    skip_unreadable, fresh, save_models : bool
+        As the options of ``run-all``.
+    progress : bool
+        Write a line to standard error when a trial begins and ends.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    LeukbenchError
+        Where data, protocol or a name does not fit, or leakage is refused.
+    """
+    from leukbench.run.execute import execute
+    from leukbench.run.prepare import RunOptions, prepare
+
+    if isinstance(protocol, Protocol):
+        chosen = protocol
+    else:
+        chosen = load_protocol(str(protocol or ("demo" if data is None else "paper")))
+    changes = {"training__epochs": epochs, "task": task, "training__precision": precision}
+    chosen = override(chosen, **{key: value for key, value in changes.items() if value is not None})
+    options = RunOptions(
+        protocol=chosen,
+        data=None if data is None else Path(data),
+        out=None if out is None else Path(out),
+        models=None if models is None else tuple(models),
+        seeds=None if seeds is None else tuple(seeds),
+        folds=None if folds is None else tuple(folds),
+        jobs=jobs,
+        timeout=timeout,
+        skip_unreadable=skip_unreadable,
+        fresh=fresh,
+        save_models=save_models,
+        command="leukbench.run(...)",
+    )
+    reporter = _Lines(sys.stderr if progress else None)
+    return Run(execute(options, prepare(options), reporter).path)
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Says when a trial begins and ends, on a stream or not at all."""
+
+    stream: TextIO | None
+
+    def waiting(self, number: int, total: int) -> None:
+        self._say(f"{total - number} of {total} trials are finished")
+
+    def started(self, plan: TrialPlan) -> None:
+        self._say(f"start     {plan.name}")
+
+    def epoch(self, plan: TrialPlan, values: Mapping[str, Any]) -> None:
+        """Epochs are not told."""
+
+    def ended(self, plan: TrialPlan, record: TrialRecord) -> None:
+        self._say(
+            f"{record.status:<9} {plan.name}" + (f": {record.reason}" if record.reason else "")
+        )
+
+    def _say(self, text: str) -> None:
+        if self.stream is not None:
+            print(text, file=self.stream, flush=True)
