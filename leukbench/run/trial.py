@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from leukbench.runfolder import probability_columns
 
+ROUNDING = 1e-3
+"""Most that a row of probabilities may miss 1 by before it is divided by its sum: single precision."""
+
 OnEpoch = Callable[[dict[str, Any]], None]
 
 
@@ -153,7 +156,10 @@ def _aligned(
             out[:, number] = probabilities[:, columns[name]]
     if not np.isfinite(out).all():
         raise ValueError("the model gave probabilities that are no numbers")
-    return out
+    sums = out.sum(axis=1, keepdims=True)
+    if np.abs(sums - 1).max() > ROUNDING:
+        raise ValueError("the model gave probabilities that do not sum to 1")
+    return np.asarray(out / sums)
 
 
 def _degenerate(predictions: pd.DataFrame, history: pd.DataFrame | None) -> str:
