@@ -52,6 +52,8 @@ COLUMNS = (
     Column("Recall", "recall"),
     Column("Specificity", "specificity"),
     Column("F1", "f1"),
+    Column("Published accuracy", "published_accuracy"),
+    Column("Published source", "published_source", numeric=False),
     Column("MCC", "mcc"),
     Column("AUROC", "auroc"),
     Column("Brier", "brier"),
@@ -61,8 +63,6 @@ COLUMNS = (
     Column("ms / image", "predict_ms_per_image"),
     Column("Memory", "peak_memory_mb"),
     Column("Trials", "trials"),
-    Column("Published accuracy", "published_accuracy"),
-    Column("Published source", "published_source", numeric=False),
 )
 
 

@@ -151,14 +151,14 @@ def test_probe_within_the_best_models_interval_stands_in_the_first_line(tmp_path
     write_tables(folder)
     for name in ("comparison.md", "classification_report.md"):
         first = (tmp_path / name).read_text(encoding="utf-8").splitlines()[0]
-        assert "shortcut probe Image size (90.00 %) comes within the interval" in first
+        assert "shortcut probe “Image size” (90.00 %) comes within the interval" in first
     assert "Image size" in re.findall(r"caption\{(.*?)\.", comparison_latex(Results(folder)))[0]
 
 
 def test_weak_probe_is_no_warning(mixed: RunFolder) -> None:
     text = comparison_markdown(Results(mixed))
     assert not text.startswith("**A model need not")
-    assert "The best shortcut probe, Six colour numbers, 5-NN, reaches" in text
+    assert "The best shortcut probe, “Six colour numbers, 5-NN”, reaches" in text
 
 
 def test_copies_across_the_split_are_counted(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from leukbench.report.results import Results
 from leukbench.runfolder import RunFolder
 from leukbench.suggest import did_you_mean
 
-__all__ = ["FIGURES", "FigureSpec", "draw", "figure_names", "possible", "write_figures"]
+__all__ = ["FIGURES", "FigureSpec", "draw", "figure_names", "hardest_csv", "possible", "write_figures"]
 
 Drawing = Callable[..., Figure]
 
@@ -224,6 +224,12 @@ def draw(folder: RunFolder | Results, name: str, images_root: Path | None = None
         return spec.drawing(results, images_root)
 
 
+def hardest_csv(results: Results) -> str:
+    """Return ``hardest.csv``: the images that at least one ranked model gets wrong."""
+    table = pictures.hardest_images(results)
+    return str(table[table["wrong"] > 0].to_csv(index=False, lineterminator="\n"))
+
+
 def write_figures(
     folder: RunFolder, images_root: Path | None = None, results: Results | None = None
 ) -> list[Path]:
@@ -253,9 +259,7 @@ def write_figures(
             path = place / f"{name}.{form}"
             write_bytes(path, rendered(figure, form))
             written.append(path)
-    table = pictures.hardest_images(results)
-    table = table[table["wrong"] > 0]
-    write_text(place / "hardest.csv", table.to_csv(index=False, lineterminator="\n"))
+    write_text(place / "hardest.csv", hardest_csv(results))
     for name in set(FIGURES) - set(names):
         for form in ("svg", "png"):
             (place / f"{name}.{form}").unlink(missing_ok=True)

@@ -1,0 +1,104 @@
+"""The sentences over every table say what the numbers, the audit and the probes say, and no more."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from leukbench.errors import DataError
+from leukbench.report.audit_view import clean_accuracy, seen_copies
+from leukbench.report.reproduce import reproduce_command
+from leukbench.report.results import Results
+from leukbench.report.verdict import verdict
+from leukbench.runfolder import RunFolder
+from tests.fake_run import MODELS, PROBE, FakeModel, make_run
+
+
+def texts(folder: RunFolder) -> list[str]:
+    return [sentence.text for sentence in verdict(Results(folder))]
+
+
+def test_clear_leader_leads(tmp_path: Path) -> None:
+    models = (FakeModel("good", "Good", "deep", 0.99), FakeModel("bad", "Bad", "deep", 0.3))
+    said = texts(make_run(tmp_path, models, images=600))
+    assert any(s.startswith("Good (99.17 %") and "leads: every other" in s for s in said)
+
+
+def test_equals_are_named(tmp_path: Path) -> None:
+    models = (FakeModel("one", "One", "deep", 0.9), FakeModel("two", "Two", "deep", 0.9))
+    said = texts(make_run(tmp_path, models))
+    assert any("has the highest accuracy" in s and "cannot tell apart from it" in s for s in said)
+    assert not any("leads" in s for s in said)
+
+
+def test_audit_is_told_with_the_accuracy_on_the_clean_rest(audited: RunFolder) -> None:
+    said = " ".join(texts(audited))
+    assert "5 of 40 have a partner of any kind there (0 a near-duplicate, 5 an overlapping" in said
+    assert "On the 35 test images without a partner in training, the best model, VGG16" in said
+
+
+def test_accuracy_on_clean_images_is_recomputed_from_the_predictions(audited: RunFolder) -> None:
+    clean = set(audited.audit["split"][0]["clean"]) if audited.audit else set()
+    table = clean_accuracy(Results(audited)).set_index("model")
+    frames = [audited.predictions(r) for r in audited.records if r.model == "svm_rbf"]
+    kept = [frame[frame["image"].isin(clean)] for frame in frames]
+    expected = sum(float((f["y_true"] == f["y_pred"]).mean()) for f in kept) / len(kept)
+    assert table.loc["svm_rbf", "clean"] == pytest.approx(expected)
+
+
+def test_broken_audit_is_named(tmp_path: Path) -> None:
+    make_run(tmp_path, audit={"dataset": "fake"})
+    with pytest.raises(DataError, match=r"audit\.json does not fit"):
+        texts(RunFolder(tmp_path))
+
+
+def test_shuffled_labels_above_chance_are_a_warning(tmp_path: Path) -> None:
+    leak = FakeModel("probe_shuffled", "Control: colour with shuffled labels", "probe", 0.6)
+    said = verdict(Results(make_run(tmp_path, (*MODELS, leak, PROBE))))
+    assert any(s.kind == "warning" and "the split or the scoring leaks" in s.text for s in said)
+
+
+def test_shuffled_labels_at_chance_are_none(tmp_path: Path) -> None:
+    chance = FakeModel("probe_shuffled", "Control: colour with shuffled labels", "probe", 0.25)
+    said = texts(make_run(tmp_path, (*MODELS, chance, PROBE)))
+    assert not any("leaks" in s for s in said)
+
+
+def test_published_value_within_the_interval_came_back(tmp_path: Path) -> None:
+    published = {"accuracy": "0.9", "source": "A paper", "same_data": True}
+    folder = make_run(
+        tmp_path, (FakeModel("m", "M", "deep", 0.9, published=published), *MODELS[1:])
+    )
+    run = dict(folder.run)
+    run["dataset"]["catalog"] = "all-pbs"
+    (tmp_path / "run.json").write_text(json.dumps(run))
+    said = texts(RunFolder(tmp_path))
+    assert any(
+        s.startswith("M: published 90 %, measured 90.00 %") and "it came back" in s for s in said
+    )
+
+
+def test_copies_count_training_and_validation(plain: RunFolder) -> None:
+    split = plain.split.copy()
+    assert seen_copies(split) == (0, 40)
+    split["sha256"] = "same"
+    assert seen_copies(split) == (40, 40)
+
+
+def test_command_reproduces_models_and_seeds(tmp_path: Path) -> None:
+    command = reproduce_command(Results(make_run(tmp_path, seeds=(0, 1), name="my smears")))
+    assert command == "leukbench run-all --data 'my smears' --protocol paper"
+
+
+def test_command_of_a_part_names_it(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, MODELS)
+    run = dict(folder.run)
+    run["protocol"]["models"] = [*run["models"], "another"]
+    run["protocol"]["seeds"] = [0, 1, 2]
+    (tmp_path / "run.json").write_text(json.dumps(run))
+    command = reproduce_command(Results(RunFolder(tmp_path)))
+    assert command.endswith(
+        "--protocol paper --models modified_cnn,vgg16,random_forest,svm_rbf --seeds 0"
+    )
