@@ -6,6 +6,7 @@ nothing with the code that scores: accuracies as fractions of whole numbers, sup
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from leukbench.runfolder import (
     probability_columns,
     read_record,
 )
+from leukbench.validity.audit import with_split
+from leukbench.validity.findings import AuditReport
 from leukbench.validity.splits import SPLIT_COLUMNS, fold_sha256
 from leukbench.verify_tables import check_tables
 
@@ -82,6 +85,7 @@ def verify_run(path: Path) -> list[Difference]:
     try:
         found += _check_split(folder)
         found += _check_description(folder)
+        found += _check_audit(folder)
     except (LeukbenchError, KeyError, TypeError) as error:
         return [*found, Difference("run.json", f"does not fit: {_one_line(error)}")]
     records = []
@@ -152,6 +156,28 @@ def _check_description(folder: RunFolder) -> Iterator[Difference]:
     lines = images.assign(group=known)[["image", "label", "sha256", "group"]].to_numpy().tolist()
     if _fingerprint(lines) != run["dataset_fingerprint"]:
         yield Difference("run.json", "dataset_fingerprint is not that of the images of split.csv")
+
+
+def _check_audit(folder: RunFolder) -> Iterator[Difference]:
+    """``audit.json`` against the dataset, its own findings and the split."""
+    if folder.audit is None:
+        return
+    try:
+        stored = AuditReport.model_validate(folder.audit)
+    except ValidationError as error:
+        yield Difference("audit.json", f"does not fit: {_one_line(error)}")
+        return
+    if stored.fingerprint != folder.run["dataset_fingerprint"]:
+        yield Difference("audit.json", "is of another dataset than run.json")
+    counted: Counter[str] = Counter(finding.kind for finding in stored.findings)
+    if any(counted[kind] != number for kind, number in stored.counts.items()):
+        yield Difference("audit.json", "its counts are not those of its findings")
+    unknown = {path for finding in stored.findings for path in finding.files}
+    unknown -= set(folder.split["image"])
+    if unknown:
+        yield Difference("audit.json", f"names {min(unknown)}, which split.csv has not")
+    elif with_split(stored, folder.split).split != stored.split:
+        yield Difference("audit.json", "its overlap of the parts is not that of split.csv")
 
 
 def _fingerprint(lines: list[list[str]]) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from leukbench.errors import LeukbenchError
+from leukbench.report.figures import hardest_csv
 from leukbench.report.results import Results
 from leukbench.report.tables import write_tables
 from leukbench.runfolder import RunFolder
@@ -29,6 +30,7 @@ TABLES = (
     "comparison.csv", "comparison.md", "comparison.tex",
     "classification_report.csv", "classification_report.md",
 )  # fmt: skip
+HARDEST = "figures/hardest.csv"
 AVERAGES = ("accuracy", "macro avg", "weighted avg")
 RELATIVE = 1e-9
 _SHOWN = 5
@@ -49,11 +51,13 @@ def check_tables(folder: RunFolder) -> list[Found]:
             (copy / "run.json").write_text(text, encoding="utf-8")
             write_tables(RunFolder(copy), results)
             again = {name: (copy / name).read_text(encoding="utf-8") for name in TABLES}
+            if (folder.path / HARDEST).is_file():
+                again[HARDEST] = hardest_csv(results)
     except (LeukbenchError, ValueError, KeyError, TypeError) as error:
         # whatever a damaged record or prediction makes of the computation is a finding, not a fault
         return [("comparison.csv", f"cannot be computed again: {type(error).__name__} {error}")]
     stored = {}
-    for name in TABLES:
+    for name in again:
         path = folder.path / name
         if not path.is_file():
             found.append((name, "is missing: leukbench report makes it"))
@@ -192,7 +196,7 @@ def _cells(stored: str, again: str) -> Iterator[str]:
     if len(old) != len(new):
         yield f"has {len(old) - 1} rows, not {len(new) - 1}"
     header = new[0]
-    keys = [header.index(name) for name in ("model", "class") if name in header]
+    keys = [header.index(name) for name in ("model", "class", "image") if name in header]
     for before, after in zip(old[1:], new[1:], strict=False):
         for column, left, right in zip_longest(header, before, after, fillvalue=""):
             if left != right and not _same_text(left, right):

@@ -14,8 +14,12 @@ import pandas as pd
 import pytest
 
 from leukbench.cli.app import run_command_line
+from leukbench.report.figures import hardest_csv
+from leukbench.report.results import Results
 from leukbench.report.tables import write_tables
 from leukbench.runfolder import RunFolder, TrialRecord, read_json
+from leukbench.validity.audit import with_split
+from leukbench.validity.findings import KINDS, AuditReport, Finding, NullDistribution
 from leukbench.verify import verify_run
 from tests.fake_run import CONTROL, MODELS, PROBE, make_run, write_trial_frame
 
@@ -251,6 +255,66 @@ def test_an_edited_description_is_found(
 ) -> None:
     _change_json(run.path / "run.json", change)
     assert any(what in str(one) for one in verify_run(run.path))
+
+
+def _audit(run: RunFolder) -> dict[str, Any]:
+    """An audit with one pair of identical files, one on each side of the split."""
+    split = run.split
+    train, test = (split.loc[split["part"] == part].iloc[0] for part in ("train", "test"))
+    report = AuditReport(
+        dataset="fake",
+        fingerprint=run.run["dataset_fingerprint"],
+        images=len(split),
+        counts={kind: int(kind == "identical-bytes") for kind in KINDS},
+        across_classes=dict.fromkeys(KINDS, 0),
+        findings=(
+            Finding(
+                kind="identical-bytes",
+                files=(train["image"], test["image"]),
+                labels=(train["label"], test["label"]),
+            ),
+        ),
+        clusters=((train["image"], test["image"]),),
+        null=NullDistribution(
+            pairs=0, quantiles={}, correlation_quantiles={}, threshold=0.5, rule="none"
+        ),
+    )
+    return with_split(report, split).model_dump(mode="json")
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda audit: None, ""),
+        (lambda audit: audit["split"][0].update(identical=0), "overlap of the parts"),
+        (lambda audit: audit["counts"].update({"near-duplicate": 5}), "counts"),
+        (lambda audit: audit.update(fingerprint="0"), "another dataset"),
+        (lambda audit: audit["findings"][0].update(files=["no.png", "none.png"]), "no.png"),
+        (lambda audit: audit.pop("null"), "does not fit"),
+    ],
+)
+def test_the_audit_follows_from_its_findings_and_the_split(
+    run: RunFolder, change: Callable[[dict[str, Any]], object], what: str
+) -> None:
+    audit = _audit(run)
+    change(audit)
+    (run.path / "audit.json").write_text(json.dumps(audit), encoding="utf-8")
+    found = _named(run)
+    assert what in found.get("audit.json", "")
+    assert bool(what) == ("audit.json" in found)
+
+
+def test_the_input_of_a_figure_is_recomputed(run: RunFolder) -> None:
+    place = run.path / "figures"
+    place.mkdir()
+    (place / "hardest.csv").write_text(hardest_csv(Results(run)), encoding="utf-8")
+    assert _named(run) == {}
+    frame = pd.read_csv(place / "hardest.csv")
+    frame.loc[0, "wrong"] = 0.123
+    frame.to_csv(place / "hardest.csv", index=False, lineterminator="\n")
+    what = _named(run)["figures/hardest.csv"]
+    assert "wrong is 0.123" in what
+    assert frame.loc[0, "image"] in what
 
 
 def test_command_line_takes_a_folder_of_runs(

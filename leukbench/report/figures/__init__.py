@@ -28,7 +28,15 @@ from leukbench.report.results import Results
 from leukbench.runfolder import RunFolder
 from leukbench.suggest import did_you_mean
 
-__all__ = ["FIGURES", "FigureSpec", "draw", "figure_names", "hardest_csv", "possible", "write_figures"]
+__all__ = [
+    "FIGURES",
+    "FigureSpec",
+    "draw",
+    "figure_names",
+    "hardest_csv",
+    "possible",
+    "write_figures",
+]
 
 Drawing = Callable[..., Figure]
 
