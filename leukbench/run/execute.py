@@ -48,7 +48,7 @@ def execute(options: RunOptions, prepared: Preparation, reporter: Reporter) -> R
             inputs = _write_inputs(options, prepared, store)
             limits, keep = limits_of(options), options.save_models
             run_trials(waiting, store, inputs, limits, reporter, save_models=keep)
-        if waiting or not (prepared.out / "comparison.csv").is_file():
+        if waiting or not (prepared.out / "report.html").is_file():
             from leukbench.report import write_report
 
             write_report(prepared.out)
