@@ -24,9 +24,16 @@ def modules_after(code: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["list", "models"], ["list", "datasets"], ["list", "protocols"], ["run-all", "--help"], ["--version"]],
+    [
+        ["--help"],
+        ["--version"],
+        ["list", "models"],
+        ["list", "datasets"],
+        ["list", "protocols"],
+        ["run-all", "--help"],
+    ],
     ids=" ".join,
-)  # fmt: skip
+)
 def test_light_verbs_import_nothing_heavy(arguments: list[str]) -> None:
     found = modules_after(
         f"from leukbench.cli.app import run_command_line\nassert run_command_line({arguments!r}) == 0"

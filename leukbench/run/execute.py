@@ -125,18 +125,17 @@ def _write_inputs(options: RunOptions, prepared: Preparation, store: RunStore) -
     dataset = prepared.dataset
     folds = {}
     for fold in sorted({plan.fold for plan in prepared.plans}):
-        parts = {
+        arrays: dict[str, Any] = {
             part: part_indices(prepared.split, dataset, fold, part)
             for part in ("train", "validation", "test")
         }
+        arrays |= {
+            "labels": dataset.labels,
+            "classes": np.array(dataset.classes),
+            "paths": np.array(dataset.paths),
+        }
         path = folder / f"fold-{fold}.npz"
-        np.savez(
-            path,
-            labels=dataset.labels,
-            classes=np.array(dataset.classes),
-            paths=np.array(dataset.paths),
-            **parts,
-        )
+        np.savez(path, **arrays)
         folds[fold] = path
     images = {"": preprocessed_file(prepared.source, options.protocol.preprocessing)}
     probes = sorted({plan.model for plan in prepared.plans if plan.family == PROBE_FAMILY})
