@@ -279,10 +279,14 @@ def _score_changes(
     if not kept:
         return
     watched = tuple(dict.fromkeys(("accuracy", *metrics)))
-    before = {model.model: model for model in models_of(_trials(baseline, kept))}
-    after = {model.model: model for model in models_of(_trials(run, kept))}
-    adjusted = _holm({name: _paired_p(before[name], after[name]) for name in kept})
-    for name in kept:
+    pairs = _changed(_trials(baseline, kept), _trials(run, kept))
+    if not pairs:
+        return
+    before = {model.model: model for model in models_of(old for old, _ in pairs)}
+    after = {model.model: model for model in models_of(new for _, new in pairs)}
+    p_values = {n: _paired_p(before[n], after[n]) if n in before else 1.0 for n in kept}
+    adjusted = _holm(p_values)
+    for name in before:
         old, new = _mean_scores(before[name], watched), _mean_scores(after[name], watched)
         for metric in watched:
             difference = new[metric] - old[metric]
@@ -307,9 +311,21 @@ def _score_changes(
             )  # fmt: skip
 
 
-def _trials(folder: RunFolder, kept: Mapping[str, Sequence[_Place]]) -> list[TrialPredictions]:
+def _trials(
+    folder: RunFolder, kept: Mapping[str, Sequence[_Place]]
+) -> dict[tuple[str, int, int], TrialPredictions]:
     wanted = {(model, *place) for model, places in kept.items() for place in places}
-    return [trial for trial in folder.trials() if (trial.model, trial.fold, trial.seed) in wanted]
+    named = {(trial.model, trial.fold, trial.seed): trial for trial in folder.trials()}
+    return {place: trial for place, trial in named.items() if place in wanted}
+
+
+def _changed(
+    before: Mapping[tuple[str, int, int], TrialPredictions],
+    after: Mapping[tuple[str, int, int], TrialPredictions],
+) -> list[tuple[TrialPredictions, TrialPredictions]]:
+    """Pairs of trials of the models of which any prediction differs; the others need no score."""
+    models = {place[0] for place, old in before.items() if not old.frame.equals(after[place].frame)}
+    return [(old, after[place]) for place, old in before.items() if place[0] in models]
 
 
 def _mean_scores(model: ModelTrials, metrics: Sequence[str]) -> dict[str, float]:
