@@ -48,6 +48,7 @@ SPECS = (
         ),
         departures=_DEPARTURES,
         bfloat16=True,
+        adapter_version=2,
     ),
     ModelSpec(
         name="vgg19",

@@ -185,6 +185,7 @@ def job_of(
         "model": plan.model,
         "family": plan.family,
         "framework": plan.framework,
+        "adapter_version": plan.identity["adapter_version"],
         "seed": plan.seed,
         "parameters": dict(plan.parameters),
         "images": str(images),

@@ -78,6 +78,7 @@ def run_trial(job: dict[str, Any], *, on_epoch: OnEpoch) -> dict[str, Any]:
         history.to_csv(workdir / "history.csv", index=False)
     reason = _degenerate(predictions, history) if job["family"] not in ("control", "probe") else ""
     return {
+        **_facts(job),
         "status": "degenerate" if reason else "ok",
         "reason": reason,
         "fit_seconds": fit_seconds,
@@ -136,6 +137,24 @@ def _make(job: dict[str, Any]) -> Any:
     from leukbench.models import registry
 
     return registry.create(job["model"], **job["parameters"])
+
+
+def _facts(job: dict[str, Any]) -> dict[str, Any]:
+    """How the model is trained, as the code says that trained it.
+
+    Raises
+    ------
+    RuntimeError
+        Where that is another version of the model than the one that was planned.
+    """
+    if job["family"] == "probe":
+        return {}
+    from leukbench.models import registry
+
+    spec = registry.get(job["model"])
+    if spec.adapter_version != job["adapter_version"]:
+        raise RuntimeError("leukbench was changed while it ran: start the run again")
+    return {"recipe": spec.recipe, "departures": list(spec.departures)}
 
 
 def _limit_threads(threads: int) -> None:
