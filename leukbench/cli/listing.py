@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -22,6 +23,8 @@ def list_models(long: Long = False) -> int:
         for spec in specs:
             typer.echo(f"{spec.name:<{width}}  {spec.family:<9}  {spec.title}")
         return 0
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow is talkative
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     from leukbench.models.parameters import count_parameters
 
     for spec in specs:
