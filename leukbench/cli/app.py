@@ -10,7 +10,18 @@ import typer
 from typer.exceptions import Exit, TyperException
 
 from leukbench._version import __version__
-from leukbench.cli import data, gate, health, listing, predict, results, run, validity, verify
+from leukbench.cli import (
+    data,
+    export,
+    gate,
+    health,
+    listing,
+    predict,
+    results,
+    run,
+    validity,
+    verify,
+)
 from leukbench.errors import LeukbenchError, UsageError
 
 app = typer.Typer(
@@ -57,6 +68,7 @@ app.command("check-model")(health.check_model)
 app.command("doctor")(health.doctor)
 app.add_typer(listing.app, name="list")
 app.add_typer(data.app, name="data")
+app.add_typer(export.app, name="export")
 
 
 def run_command_line(arguments: list[str]) -> int:

@@ -1,0 +1,35 @@
+"""The verb ``export``: hand a run to another tool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Hand a run to another tool.", no_args_is_help=True)
+
+
+@app.callback()
+def _export() -> None:
+    """Hand a run to another tool."""
+
+
+@app.command("mlflow")
+def export_mlflow(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    tracking_uri: Annotated[
+        str | None,
+        typer.Option(
+            "--tracking-uri", help="MLFLOW_TRACKING_URI by default, else sqlite:///mlflow.db."
+        ),
+    ] = None,
+    experiment: Annotated[str, typer.Option("--experiment", help="Its name.")] = "leukbench",
+) -> int:
+    """Log parameters, metrics and tables of a run to MLflow (extra `leukbench[mlflow]`)."""
+    from leukbench.mlflow_export import export_run
+    from leukbench.runfolder import RunFolder
+
+    identity = export_run(RunFolder(run), tracking_uri=tracking_uri, experiment=experiment)
+    typer.echo(f"{run} is MLflow run {identity} of the experiment {experiment}")
+    return 0

@@ -1,0 +1,159 @@
+"""A run as MLflow runs: one parent, and under it one run a model, with parameters, metrics and files.
+
+Everything comes from the run folder; nothing is trained, and no model is logged.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from leukbench.errors import UsageError
+from leukbench.report.results import Results
+from leukbench.runfolder import RunFolder
+
+EXPERIMENT = "leukbench"
+FILES = (
+    "run.json", "split.csv", "audit.json", "comparison.csv", "comparison.md", "comparison.tex",
+    "classification_report.csv", "classification_report.md", "report.html",
+)  # fmt: skip
+_LONGEST = 500
+_TEXT_COLUMNS = ("model", "title", "family", "status", "published_accuracy", "published_source")
+
+
+def export_run(
+    folder: RunFolder, *, tracking_uri: str | None = None, experiment: str = EXPERIMENT
+) -> str:
+    """Log a run folder to MLflow.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    tracking_uri : str, optional
+        Where MLflow keeps its runs; else what ``MLFLOW_TRACKING_URI`` says, else ``sqlite:///mlflow.db``.
+    experiment : str
+        Made if it is not there.
+
+    Returns
+    -------
+    str
+        Id of the parent run. It has the protocol as parameters and the run folder's tables and page as
+        artifacts; each child has a row of ``comparison.csv`` as metrics, and the mean learning curve of
+        a network by epoch.
+
+    Raises
+    ------
+    UsageError
+        Where MLflow is not installed, or the store cannot be used.
+    """
+    mlflow = _mlflow()
+    uri = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+    try:
+        client = mlflow.MlflowClient(tracking_uri=uri)
+        found = client.get_experiment_by_name(experiment)
+        place = found.experiment_id if found else client.create_experiment(experiment)
+        return _log(mlflow, client, place, folder)
+    except mlflow.exceptions.MlflowException as error:
+        why = " ".join(str(error).split())[:200]
+        raise UsageError(f"--tracking-uri {uri} cannot be used ({why}): name another.") from error
+
+
+def _log(mlflow: Any, client: Any, experiment: str, folder: RunFolder) -> str:
+    run = folder.run
+    results = Results(folder)
+    name = f"{run['dataset']['name']}-{run['protocol']['name']}"
+    tags = {
+        "mlflow.runName": name,
+        "leukbench.version": run["leukbench_version"],
+        "leukbench.synthetic": str(folder.synthetic),
+        "leukbench.notice": "Not for diagnosis.",
+    }
+    parent = client.create_run(experiment, tags=tags).info.run_id
+    facts = {
+        "dataset": run["dataset"]["name"],
+        "dataset_fingerprint": run["dataset_fingerprint"],
+        "protocol_fingerprint": run["protocol_fingerprint"],
+        "split_sha256": run["split_sha256"],
+        **{f"protocol.{key}": value for key, value in _flat(run["protocol"])},
+    }
+    client.log_batch(parent, params=_params(mlflow, facts))
+    for file in (*FILES, *_figures(folder.path)):
+        path = folder.path / file
+        if path.is_file():
+            within = Path(file).parent.as_posix()
+            client.log_artifact(parent, str(path), None if within == "." else within)
+    for row in results.comparison.to_dict("records"):
+        _log_model(mlflow, client, experiment, parent, {str(k): v for k, v in row.items()}, results)
+    client.set_terminated(parent)
+    return str(parent)
+
+
+def _log_model(
+    mlflow: Any, client: Any, experiment: str, parent: str, row: Mapping[str, Any], results: Results
+) -> None:
+    tags = {"mlflow.parentRunId": parent, "mlflow.runName": row["model"]}
+    child = client.create_run(experiment, tags=tags).info.run_id
+    now = time.time_ns() // 1_000_000
+    first = results.records[row["model"]][0]
+    facts = {key: row[key] for key in _TEXT_COLUMNS if row[key]}
+    facts |= {
+        f"parameter.{key}": value for key, value in _flat(first.identity.get("parameters", {}))
+    }
+    metrics = [
+        mlflow.entities.Metric(key, float(value), now, 0)
+        for key, value in row.items()
+        if key not in _TEXT_COLUMNS and _is_number(value)
+    ]
+    client.log_batch(child, params=_params(mlflow, facts), metrics=metrics)
+    curves = [results.folder.history(record) for record in results.records[row["model"]]]
+    kept = [curve for curve in curves if curve is not None]
+    for column in ("loss", "accuracy", "val_loss", "val_accuracy") if kept else ():
+        by_epoch: dict[int, list[float]] = {}
+        for curve in kept:
+            for epoch, value in zip(curve["epoch"], curve[column], strict=True):
+                if _is_number(value):
+                    by_epoch.setdefault(int(epoch), []).append(float(value))
+        points = [
+            mlflow.entities.Metric(f"epoch_{column}", sum(values) / len(values), now, epoch)
+            for epoch, values in by_epoch.items()
+        ]
+        client.log_batch(child, metrics=points)
+    ended = "FINISHED" if row["status"] == "ok" else "FAILED"
+    client.set_terminated(child, status=ended)
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _params(mlflow: Any, values: Mapping[str, Any]) -> list[Any]:
+    return [mlflow.entities.Param(key, str(value)[:_LONGEST]) for key, value in values.items()]
+
+
+def _figures(path: Path) -> list[str]:
+    return [file.relative_to(path).as_posix() for file in sorted((path / "figures").glob("*.svg"))]
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        return math.isfinite(float(value))
+    except (TypeError, ValueError):
+        return False
+
+
+def _mlflow() -> Any:
+    try:
+        import mlflow
+    except ImportError as error:
+        raise UsageError(
+            'export mlflow needs MLflow: install it with pip install "leukbench[mlflow]".'
+        ) from error
+    return mlflow
