@@ -30,7 +30,7 @@ def write_report(path: Path, images_root: Path | None = None) -> list[Path]:
     """
     from leukbench.report.figures import write_figures
     from leukbench.report.html import make_report
-    from leukbench.report.page import form_of, media_type
+    from leukbench.report.page import stored_images
     from leukbench.report.results import Results
     from leukbench.report.tables import write_tables
     from leukbench.runfolder import RunFolder
@@ -39,9 +39,5 @@ def write_report(path: Path, images_root: Path | None = None) -> list[Path]:
     results = Results(folder)
     tables = write_tables(folder, results)
     figures = write_figures(folder, images_root, results)
-    images = {
-        file.stem: (media_type(file.stem, images_root), file.read_bytes())
-        for file in figures
-        if file.suffix in (".svg", ".png") and file.suffix[1:] == form_of(file.stem, images_root)
-    }
+    images = stored_images(figures, images_root)
     return [*tables, *figures, make_report(folder, results, images)]

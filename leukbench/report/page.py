@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+import io
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from leukbench.report import audit_view
 from leukbench.report.figures import FIGURES, draw, possible
@@ -34,6 +36,7 @@ from leukbench.runfolder import TrialRecord
 Images = Mapping[str, tuple[str, bytes]]
 """Figures by name: media type and bytes."""
 
+_QUALITY = 82
 _TRACEBACK = 4000
 
 
@@ -92,25 +95,39 @@ def page(results: Results, images: Images) -> dict[str, Any]:
 def figure_images(
     results: Results, images_root: Path | None = None
 ) -> dict[str, tuple[str, bytes]]:
-    """Draw all figures for a page that is made alone; pictures as PNG, the others as SVG."""
-    return {
-        name: (media_type(name, images_root), rendered(draw(results, name, images_root), form))
-        for name in possible(results, images_root)
-        for form in [form_of(name, images_root)]
-    }
+    """Draw all figures for a page that is made alone."""
+    images = {}
+    for name in possible(results, images_root):
+        form = "png" if _shows_pictures(name, images_root) else "svg"
+        images[name] = _page_image(form, rendered(draw(results, name, images_root), form))
+    return images
 
 
-def form_of(name: str, images_root: Path | None) -> str:
-    """Form of a figure on the page."""
-    pictures = FIGURES[name].images == "required" or (
-        FIGURES[name].images == "optional" and images_root is not None
+def stored_images(files: Iterable[Path], images_root: Path | None) -> dict[str, tuple[str, bytes]]:
+    """Take the figures of the page from what `leukbench.report.figures.write_figures` wrote."""
+    images = {}
+    for file in files:
+        form = "png" if _shows_pictures(file.stem, images_root) else "svg"
+        if file.suffix == f".{form}":
+            images[file.stem] = _page_image(form, file.read_bytes())
+    return images
+
+
+def _shows_pictures(name: str, images_root: Path | None) -> bool:
+    return name in FIGURES and (
+        FIGURES[name].images == "required"
+        or (FIGURES[name].images == "optional" and images_root is not None)
     )
-    return "png" if pictures else "svg"
 
 
-def media_type(name: str, images_root: Path | None) -> str:
-    """Media type of a figure on the page."""
-    return "image/png" if form_of(name, images_root) == "png" else "image/svg+xml"
+def _page_image(form: str, data: bytes) -> tuple[str, bytes]:
+    """Media type and bytes: drawings as SVG; pictures as JPEG, so that the page stays small."""
+    if form == "svg":
+        return "image/svg+xml", data
+    stream = io.BytesIO()
+    with Image.open(io.BytesIO(data)) as picture:
+        picture.convert("RGB").save(stream, "JPEG", quality=_QUALITY)
+    return "image/jpeg", stream.getvalue()
 
 
 def _figures(images: Images) -> list[dict[str, str]]:

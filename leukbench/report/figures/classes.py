@@ -50,6 +50,7 @@ def _matrix(ax: Axes, counts: pd.DataFrame, labels: list[str]) -> None:
     )  # fmt: skip
     ax.tick_params(axis="x", rotation=45 if max(map(len, labels)) > 6 else 0, labelsize=7)
     ax.tick_params(axis="y", rotation=0, labelsize=7)
+    _inside(ax)
 
 
 def _cell(share: float, number: float, small: bool) -> str:
@@ -81,6 +82,13 @@ def per_class(results: Results) -> Figure:
             yticklabels=[shortened(results.titles[name], 30) for name in order],
         )  # fmt: skip
         ax.set_title(f"{title}, percent")
+        _inside(ax)
         ax.tick_params(axis="x", rotation=45 if max(map(len, classes)) > 6 else 0)
     axes[0].tick_params(axis="y", rotation=0)
     return finish(figure, "Each class against the rest", synthetic=results.folder.synthetic)
+
+
+def _inside(ax: Axes) -> None:
+    """Texts of cells lie within the axes: the layout need not measure them."""
+    for text in ax.texts:
+        text.set_in_layout(False)

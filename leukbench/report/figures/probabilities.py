@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from sklearn import config_context
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from leukbench.report.figures.style import (
@@ -79,7 +80,9 @@ def _curves(
     bands: dict[str, FloatArray] = {}
     for name in rows:
         if name in results.members:
-            found = [_macro(m.arrays, curve) for m in results.members[name].members]
+            # the arrays were checked when they were made: scikit-learn need not look again
+            with config_context(assume_finite=True, skip_parameter_validation=True):
+                found = [_macro(m.arrays, curve) for m in results.members[name].members]
             known = [values for values in found if values is not None]
             if known:
                 bands[name] = np.array(known)

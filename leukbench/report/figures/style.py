@@ -97,7 +97,7 @@ def finish(figure: Figure, title: str, *, synthetic: bool) -> Figure:
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
-    figure.set_layout_engine("none")
+    figure.set_layout_engine(None)
     return figure
 
 
