@@ -111,6 +111,7 @@ class SavedModel:
         for place, name in enumerate(self.folder.classes):
             if name in self._columns:
                 out[:, place] = raw[:, self._columns[name]]
+        out /= out.sum(axis=1, keepdims=True)
         return out if self.temperature is None else apply_temperature(out, self.temperature)
 
     def predict(
