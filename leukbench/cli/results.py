@@ -37,6 +37,16 @@ def compare(
     alpha: Annotated[
         float, typer.Option("--alpha", min=0.0001, max=0.5, help="Level of the tests.")
     ] = 0.05,
+    missed: Annotated[
+        float, typer.Option("--missed", min=0, help="Cost of a malignant image called benign.")
+    ] = 1.0,
+    false_alarm: Annotated[
+        float, typer.Option("--false-alarm", min=0, help="Cost of a benign image called malignant.")
+    ] = 1.0,
+    prevalence: Annotated[
+        float | None,
+        typer.Option("--prevalence", min=0, max=1, help="Share of malignant cases, 0 to 1."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
     """Test the differences between models, or between two runs of one protocol, in pairs."""
@@ -75,6 +85,18 @@ def compare(
         "ranks": found.ranks,
         "smallest_difference": found.smallest_difference,
     }
+    benign = first.run["dataset"]["benign"]
+    if other is None and benign in first.classes:
+        from leukbench.score.benign_malignant import benign_malignant
+
+        frames["benign_malignant"] = benign_malignant(
+            first.trials(),
+            groups,
+            benign=benign,
+            missed=missed,
+            false_alarm=false_alarm,
+            prevalence=prevalence,
+        )
     if as_json:
         parts = (f'"{name}": {frame.to_json(orient="records")}' for name, frame in frames.items())
         typer.echo("{" + ", ".join(parts) + "}")
@@ -90,6 +112,9 @@ def compare(
     _print("Friedman test over folds", found.friedman)
     _print("Mean ranks", found.ranks)
     _print(f"Smallest difference with power {found.power:.0%}", found.smallest_difference)
+    if "benign_malignant" in frames:
+        costs = f"cost {missed:g} for a missed case, {false_alarm:g} for a false alarm"
+        _print(f"{benign} against the rest ({costs})", frames["benign_malignant"])
     return 0
 
 

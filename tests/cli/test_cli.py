@@ -10,9 +10,15 @@ import pandas as pd
 import pytest
 
 from leukbench.cli.app import run_command_line
+from tests.fake_run import FakeModel, make_run
 
 MakeFolder = Callable[..., Path]
 
+THREE = (
+    FakeModel("modified_cnn", "Modified CNN", "deep", 0.9),
+    FakeModel("svm_rbf", "SVM (RBF)", "classical", 0.8),
+    FakeModel("naive_bayes", "Naive Bayes", "classical", 0.5),
+)
 VERBS = (
     "run-all", "run", "list", "data", "audit", "split", "report", "compare", "gate", "verify",
     "check-table", "check-model", "predict", "doctor",
@@ -125,3 +131,32 @@ def test_leakage_is_refused_with_exit_code_4_unless_the_protocol_allows_it(
         else:
             head = (out / "comparison.md").read_text(encoding="utf-8")
             assert "duplicate" in head or "identical" in head
+
+
+def test_compare_shows_groups_pairs_and_the_benign_view(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    make_run(run, models=THREE)
+    assert run_command_line(["compare", str(run), "--missed", "10"]) == 0
+    printed = capsys.readouterr().out
+    assert "Groups of equals" in printed
+    assert "cost 10 for a missed case" in printed
+    assert run_command_line(["compare", str(run), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found["pairs"]) == 3
+    assert {row["model"] for row in found["groups"]} == {"modified_cnn", "svm_rbf", "naive_bayes"}
+    assert {row["model"] for row in found["benign_malignant"]} >= {"svm_rbf"}
+
+
+def test_runs_of_different_protocols_are_not_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    make_run(one, models=THREE)
+    make_run(two, models=THREE)
+    facts = json.loads((two / "run.json").read_text(encoding="utf-8"))
+    facts["protocol_fingerprint"] = "0" * 64
+    (two / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+    assert run_command_line(["compare", str(one), str(two)]) == 3
+    assert "different protocols" in capsys.readouterr().err
