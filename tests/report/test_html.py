@@ -165,3 +165,14 @@ def test_report_needs_neither_tensorflow_nor_the_rooms_that_train(written: Path)
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-500:]
+
+
+def test_pictures_stand_on_the_page_only_where_images_are_given(
+    pictured: tuple[RunFolder, Path],
+) -> None:
+    folder, images = pictured
+    page = folder.path / "report.html"
+    write_report(folder.path, images)
+    assert page.read_text(encoding="utf-8").count("data:image/jpeg") == 3
+    write_report(folder.path)
+    assert "data:image/jpeg" not in page.read_text(encoding="utf-8")
