@@ -146,6 +146,7 @@ class SavedModel:
                 target = (out or Path()) / f"{name}.png"
                 heat, method = heat_map(self.estimator, arrays[number], self._columns[label])
                 caption = f"{method}: {label} {row.max():.1%}, {self.record.title}"
+                caption += ", trained on SYNTHETIC images" if self.folder.synthetic else ""
                 shown = arrays[number] if self._settings.crop else decoded[number]
                 write_heat_map(target, _blue_first(shown, self._settings.crop), heat, caption)
                 chart = str(target)

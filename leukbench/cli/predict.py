@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,7 @@ def predict(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
     """Give classes and probabilities of images by a model that a run kept. Not for diagnosis."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow is talkative
     from leukbench.data.cache import write_text
     from leukbench.explain import NOTICE
     from leukbench.predict import SavedModel, as_frame
