@@ -30,7 +30,7 @@ def write_report(path: Path, images_root: Path | None = None) -> list[Path]:
     """
     from leukbench.report.figures import write_figures
     from leukbench.report.html import make_report
-    from leukbench.report.page import stored_images
+    from leukbench.report.images import stored_images
     from leukbench.report.results import Results
     from leukbench.report.tables import write_tables
     from leukbench.runfolder import RunFolder

@@ -12,7 +12,8 @@ from markupsafe import Markup
 
 from leukbench._version import __version__
 from leukbench.data.cache import write_text
-from leukbench.report.page import Images, figure_images, page
+from leukbench.report.images import Images, figure_images
+from leukbench.report.page import page
 from leukbench.report.results import Results
 from leukbench.runfolder import RunFolder
 
