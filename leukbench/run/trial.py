@@ -152,7 +152,7 @@ def _facts(job: dict[str, Any]) -> dict[str, Any]:
     from leukbench.models import registry
 
     spec = registry.get(job["model"])
-    if spec.adapter_version != job["adapter_version"]:
+    if spec.adapter_version != job.get("adapter_version"):
         raise RuntimeError("leukbench was changed while it ran: start the run again")
     return {"recipe": spec.recipe, "departures": list(spec.departures)}
 
