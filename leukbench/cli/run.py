@@ -14,6 +14,7 @@ from leukbench.cli import parse
 
 if TYPE_CHECKING:
     from leukbench.run.prepare import RunOptions
+    from leukbench.runfolder import RunFolder
 
 Data = Annotated[
     Path | None,
@@ -185,6 +186,8 @@ def _go(options: RunOptions, *, dry_run: bool, as_json: bool) -> int:
                 }
             )
         )
+    else:
+        _print_table(folder)
     if bad:
         print(
             f"leukbench: {len(bad)} of {len(prepared.plans)} trials did not end well, the first is "
@@ -193,3 +196,25 @@ def _go(options: RunOptions, *, dry_run: bool, as_json: bool) -> int:
         )
         return ModelFailure.exit_code
     return 0
+
+
+def _print_table(folder: RunFolder) -> None:
+    """The comparison in short, and where the rest lies."""
+    import pandas as pd
+
+    table = pd.read_csv(folder.path / "comparison.csv")
+    if folder.synthetic:
+        typer.echo("SYNTHETIC: rendered images; these numbers say nothing about real ones.")
+    width = int(table["title"].str.len().max())
+    typer.echo(f"{'':<{width}}  accuracy  95 % interval  published")
+    for row in table.itertuples(index=False):
+        known = pd.notna(row.accuracy) and pd.notna(row.accuracy_low)
+        interval = f"{row.accuracy_low:>6.1%}-{row.accuracy_high:.1%}" if known else ""
+        accuracy = f"{row.accuracy:.1%}" if pd.notna(row.accuracy) else "-"
+        other = " (other data)" if "another data set" in str(row.published_source) else ""
+        published = "" if row.family == "probe" else f"{row.published_accuracy}{other}"
+        note = "" if row.status == "ok" else f"  {row.status}"
+        typer.echo(
+            f"{row.title:<{width}}  {accuracy:>8}  {interval:<13}  {published}{note}".rstrip()
+        )
+    typer.echo(f"tables, figures and report.html: {folder.path}")
