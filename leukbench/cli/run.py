@@ -207,14 +207,13 @@ def _print_table(folder: RunFolder) -> None:
         typer.echo("SYNTHETIC: rendered images; these numbers say nothing about real ones.")
     width = int(table["title"].str.len().max())
     typer.echo(f"{'':<{width}}  accuracy  95 % interval  published")
-    for row in table.itertuples(index=False):
-        known = pd.notna(row.accuracy) and pd.notna(row.accuracy_low)
-        interval = f"{row.accuracy_low:>6.1%}-{row.accuracy_high:.1%}" if known else ""
-        accuracy = f"{row.accuracy:.1%}" if pd.notna(row.accuracy) else "-"
-        other = " (other data)" if "another data set" in str(row.published_source) else ""
-        published = "" if row.family == "probe" else f"{row.published_accuracy}{other}"
-        note = "" if row.status == "ok" else f"  {row.status}"
-        typer.echo(
-            f"{row.title:<{width}}  {accuracy:>8}  {interval:<13}  {published}{note}".rstrip()
-        )
+    for row in table.to_dict("records"):
+        low, high = row["accuracy_low"], row["accuracy_high"]
+        accuracy = f"{row['accuracy']:.1%}" if pd.notna(row["accuracy"]) else "-"
+        interval = f"{low:>6.1%}-{high:.1%}" if pd.notna(low) else ""
+        other = " (other data)" if "another data set" in str(row["published_source"]) else ""
+        published = "" if row["family"] == "probe" else f"{row['published_accuracy']}{other}"
+        note = "" if row["status"] == "ok" else f"  {row['status']}"
+        line = f"{row['title']:<{width}}  {accuracy:>8}  {interval:<13}  {published}{note}"
+        typer.echo(line.rstrip())
     typer.echo(f"tables, figures and report.html: {folder.path}")
