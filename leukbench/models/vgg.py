@@ -18,10 +18,12 @@ WIDTHS = (64, 128, 256, 512, 512)
 CONVOLUTIONS = {16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 
 _REFERENCE = "Simonyan and Zisserman 2015, arXiv:1409.1556"
-_RECIPE = (
-    "He initialisation, Adam, learning rate 0.0001 falling by a cosine after a warm-up, dropout 0.5 "
-    "after each hidden layer."
-)
+_RECIPES = {
+    16: "He initialisation, Adam, learning rate 0.0001, dropout 0.5 after each hidden layer.",
+    19: "He initialisation, Adam, learning rate 0.0001 falling by a cosine after a warm-up, dropout "
+    "0.5 after each hidden layer.",
+}
+_SCHEDULES = {16: "constant", 19: "cosine"}
 _DEPARTURES = (
     "The last feature map is as small as the input makes it (1x1x512 at 50x50 instead of 7x7x512), "
     "and the first hidden layer has as few weights.",
@@ -37,7 +39,7 @@ SPECS = (
         target="leukbench.models.vgg:vgg16",
         reference=_REFERENCE,
         framework="keras",
-        recipe=_RECIPE,
+        recipe=_RECIPES[16],
         published=Published(
             accuracy="90.1",
             precision="84.88",
@@ -48,7 +50,6 @@ SPECS = (
         ),
         departures=_DEPARTURES,
         bfloat16=True,
-        adapter_version=2,
     ),
     ModelSpec(
         name="vgg19",
@@ -57,7 +58,7 @@ SPECS = (
         target="leukbench.models.vgg:vgg19",
         reference=_REFERENCE,
         framework="keras",
-        recipe=_RECIPE,
+        recipe=_RECIPES[19],
         departures=_DEPARTURES,
         bfloat16=True,
     ),
@@ -123,6 +124,6 @@ def _build(depth: int, recipe: dict[str, Any]) -> KerasClassifier:
         "layers": "leukbench.models.vgg:layers",
         "options": {"depth": depth},
         "learning_rate": 1e-4,
-        "schedule": "cosine",
+        "schedule": _SCHEDULES[depth],
     }
     return KerasClassifier(**{**defaults, **recipe})
