@@ -132,7 +132,7 @@ def _build(network: str, weights: str, recipe: dict[str, Any]) -> KerasClassifie
         "layers": "leukbench.models.native:layers",
         "options": {"network": network, "weights": weights},
         "learning_rate": rates.get(network, 1e-4) if weights == "none" else 1e-4,
-        "schedule": "cosine",
+        "schedule": "constant" if network == "vgg16" else "cosine",
     }
     return KerasClassifier(**{**defaults, **recipe})
 
