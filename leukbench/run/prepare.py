@@ -27,7 +27,11 @@ from leukbench.validity.findings import AuditReport
 from leukbench.validity.probe_names import PROBES
 
 # The embedded default: patients differ little enough that networks leave chance within minutes.
-EMBEDDED: dict[str, Any] = {"images_per_class": 150, "patients_per_class": 12, "patient_effect": 0.3}
+EMBEDDED: dict[str, Any] = {
+    "images_per_class": 150,
+    "patients_per_class": 12,
+    "patient_effect": 0.3,
+}
 
 
 @dataclass(frozen=True)
