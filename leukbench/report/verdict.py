@@ -23,6 +23,9 @@ SHUFFLED = "probe_shuffled"
 
 Kind = Literal["warning", "finding", "note"]
 
+PAPER_PROTOCOL = "paper"
+"""Name of the protocol that the published values with ``same_data`` belong to."""
+
 
 @dataclass(frozen=True)
 class Sentence:
@@ -174,6 +177,8 @@ def _published(results: Results, where: str) -> pd.DataFrame:
 
 def _came_back(results: Results) -> list[str]:
     sentences = []
+    name = results.folder.run["protocol"]["name"]
+    under = "" if name == PAPER_PROTOCOL else f" under the protocol {name}, which is not the paper's"
     for row in _published(results, SAME_DATA).to_dict("records"):
         printed = published_fraction(row["published_accuracy"])
         if printed is None or pd.isna(row["accuracy"]):
@@ -186,7 +191,7 @@ def _came_back(results: Results) -> list[str]:
             gap = 100 * (row["accuracy"] - printed)
             side = "below" if gap < 0 else "above"
             came = f"it did not come back, the measured value is {abs(gap):.1f} points {side}"
-        sentences.append(f"{value}, measured {measured}: {came}.")
+        sentences.append(f"{value}, measured {measured}{under}: {came}.")
     return sentences
 
 
