@@ -28,8 +28,8 @@ from leukbench.validity.probe_names import PROBES
 
 # The embedded default: patients differ little enough that networks leave chance within minutes.
 EMBEDDED: dict[str, Any] = {
-    "images_per_class": 150,
-    "patients_per_class": 12,
+    "images_per_class": 60,
+    "patients_per_class": 8,
     "patient_effect": 0.3,
 }
 
