@@ -178,7 +178,9 @@ def _published(results: Results, where: str) -> pd.DataFrame:
 def _came_back(results: Results) -> list[str]:
     sentences = []
     name = results.folder.run["protocol"]["name"]
-    under = "" if name == PAPER_PROTOCOL else f" under the protocol {name}, which is not the paper's"
+    under = (
+        "" if name == PAPER_PROTOCOL else f" under the protocol {name}, which is not the paper's"
+    )
     for row in _published(results, SAME_DATA).to_dict("records"):
         printed = published_fraction(row["published_accuracy"])
         if printed is None or pd.isna(row["accuracy"]):
