@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from leukbench.errors import UsageError
 from leukbench.models.arrays import check_images
+from leukbench.models.fused_adam import FusedAdam
 from leukbench.models.keras_cost import layer_table, model_flops
 
 Images = NDArray[np.uint8]
@@ -268,9 +269,9 @@ class KerasClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         decay = self.weight_decay or None
         if self.optimizer == "adam":
-            return keras.optimizers.Adam(rate)
+            return FusedAdam(rate)
         if self.optimizer == "adamw":
-            return keras.optimizers.AdamW(rate, weight_decay=decay)
+            return FusedAdam(rate, weight_decay=decay)
         return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=decay)
 
     def _encoded(self, pair: Pair, heads: int) -> tuple[Images, Any]:
