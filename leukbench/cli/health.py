@@ -32,14 +32,15 @@ def doctor() -> int:
 
     from leukbench.data.cache import cache_dir, writable_cache
     from leukbench.errors import DataError
+    from leukbench.run.calibrate import describe_speedups, has_bfloat16_units, stored_speedups
     from leukbench.run.environment import describe_environment
     from leukbench.run.isolate import Worker
-    from leukbench.run.precision import has_bfloat16_units
 
     environment = describe_environment()
     for key in ("python", "cpu", "cores", "memory_gb", "os", "machine"):
         typer.echo(f"{key:<12} {environment[key]}")
-    typer.echo(f"{'bfloat16':<12} {'in hardware' if has_bfloat16_units() else 'not in hardware'}")
+    units = "in hardware" if has_bfloat16_units() else "not in hardware"
+    typer.echo(f"{'bfloat16':<12} {units}; {describe_speedups(stored_speedups())}")
     for name, version in environment["packages"].items():
         typer.echo(f"{name:<18} {version}")
     sound = True

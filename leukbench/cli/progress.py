@@ -80,9 +80,25 @@ class ConsoleReporter:
             if "precision" in plan.parameters
         }
         if precisions:
-            chosen = ", ".join(f"{name} {value}" for name, value in precisions.items())
-            self.say(f"precision {options.protocol.training.precision}: {chosen}")
+            self._precisions(options.protocol.training.precision, precisions)
         self.say(f"run       {prepared.out}: {len(prepared.plans)} trials")
+
+    def _precisions(self, setting: str, precisions: Mapping[str, str]) -> None:
+        """Say which precision each network is trained in, and why."""
+        from leukbench.run.calibrate import describe_speedups, has_bfloat16_units, stored_speedups
+
+        chosen = "; ".join(
+            f"{value} for {', '.join(name for name in precisions if precisions[name] == value)}"
+            for value in sorted(set(precisions.values()))
+        )
+        why = ""
+        if setting == "auto":
+            why = (
+                f" ({describe_speedups(stored_speedups())}, measured on this machine)"
+                if has_bfloat16_units()
+                else " (the processor has no units for bfloat16)"
+            )
+        self.say(f"precision {setting}: {chosen}{why}")
 
     def plan(self, options: RunOptions, prepared: Preparation) -> None:
         """Print every trial with whether it is finished and how long it may take."""

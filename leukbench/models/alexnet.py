@@ -32,7 +32,6 @@ SPEC = ModelSpec(
         "6x6x256), and the first hidden layer has as few weights.",
         "He initialisation; Adam instead of stochastic gradient descent, no weight decay.",
     ),
-    bfloat16=True,
 )
 
 # Width of the hidden layers.

@@ -30,7 +30,6 @@ SPEC = ModelSpec(
         "No local response normalisation.",
         "He initialisation; Adam instead of stochastic gradient descent.",
     ),
-    bfloat16=True,
 )
 
 # Maps of the 1x1 path, the 3x3 path (reduced, then full), the 5x5 path (likewise), the pool path.

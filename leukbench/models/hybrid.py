@@ -20,6 +20,7 @@ SPEC = ModelSpec(
     target="leukbench.models.hybrid:build",
     reference="Das and Meher 2021, doi:10.1016/j.eswa.2021.115311",
     framework="keras",
+    kernels="depthwise",
     recipe="He initialisation, Adam, learning rate 0.001 falling by a cosine after a warm-up, "
     "dropout 0.2, normalisation momentum 0.9.",
     published=Published(

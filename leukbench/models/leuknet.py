@@ -24,7 +24,6 @@ SPEC = ModelSpec(
     recipe="He initialisation, AdamW, learning rate 0.003 falling by a cosine after a warm-up, "
     "weight decay 0.01, dropout 0.2, normalisation momentum 0.9; flips, quarter turns and 1 % "
     "stain jitter on training images.",
-    bfloat16=True,
 )
 
 # Maps and stride of each convolution after the stem.

@@ -20,6 +20,7 @@ SPEC = ModelSpec(
     target="leukbench.models.mobilenet:build",
     reference="Sandler et al. 2018, arXiv:1801.04381",
     framework="keras",
+    kernels="depthwise",
     recipe="He initialisation, Adam, learning rate 0.001 falling by a cosine after a warm-up, "
     "dropout 0.2, normalisation momentum 0.9.",
     departures=(

@@ -30,7 +30,6 @@ SPEC = ModelSpec(
         source="Keerthivasan and Saranya 2023, Table 1",
         same_data=True,
     ),
-    bfloat16=True,
 )
 
 

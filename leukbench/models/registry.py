@@ -19,6 +19,7 @@ from leukbench.suggest import did_you_mean
 
 Family = Literal["deep", "classical", "ensemble", "control", "reference"]
 Framework = Literal["keras", "sklearn"]
+Kernels = Literal["dense", "depthwise"]
 
 ENTRY_POINT_GROUP = "leukbench.models"
 
@@ -87,8 +88,9 @@ class ModelSpec:
         Published values; None means "not reported".
     departures : tuple of str
         Every difference from the architecture of the reference, a sentence each.
-    bfloat16 : bool
-        Whether mixed bfloat16 is the faster precision on a CPU with units for it.
+    kernels : {"dense", "depthwise"}
+        What a network spends most of its time in; the precision ``auto`` follows how fast bfloat16
+        is for it on the machine.
     native : bool
         True for a variant that resizes to the size of the original publication.
     adapter_version : int
@@ -104,7 +106,7 @@ class ModelSpec:
     recipe: str
     published: Published | None = None
     departures: tuple[str, ...] = ()
-    bfloat16: bool = False
+    kernels: Kernels = "dense"
     native: bool = False
     adapter_version: int = 1
 
@@ -117,6 +119,10 @@ class ModelSpec:
         if self.framework not in get_args(Framework):
             raise UsageError(
                 f"Model {self.name!r} has the framework {self.framework!r}: use keras or sklearn."
+            )
+        if self.kernels not in get_args(Kernels):
+            raise UsageError(
+                f"Model {self.name!r} has the kernels {self.kernels!r}: use dense or depthwise."
             )
         if self.target.count(":") != 1:
             raise UsageError(

@@ -49,7 +49,6 @@ SPECS = (
             source="Keerthivasan and Saranya 2023, Table 1; from another paper and other data",
         ),
         departures=_DEPARTURES,
-        bfloat16=True,
     ),
     ModelSpec(
         name="vgg19",
@@ -60,7 +59,6 @@ SPECS = (
         framework="keras",
         recipe=_RECIPES[19],
         departures=_DEPARTURES,
-        bfloat16=True,
     ),
 )
 

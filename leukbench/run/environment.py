@@ -29,12 +29,15 @@ PACKAGES = (
 
 
 def describe_environment() -> dict[str, Any]:
-    """What the machine is and what is installed."""
+    """What the machine is, what is installed, and what was measured of it."""
+    from leukbench.run.calibrate import stored_speedups
+
     return {
         "python": platform.python_version(),
-        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "packages": {name: version for name in PACKAGES if (version := package_version(name))},
         "cpu": cpu_name(),
         "cpu_features": sorted(cpu_flags() & {"avx2", "avx512f", "avx512_bf16", "amx_bf16"}),
+        "bfloat16_speedup": dict(stored_speedups()),
         "cores": available_cores(),
         "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
         "os": f"{platform.system()} {platform.release()}",
@@ -82,7 +85,8 @@ def _cpuinfo() -> list[str]:
         return []
 
 
-def _version(package: str) -> str | None:
+def package_version(package: str) -> str | None:
+    """Version of an installed distribution, None where it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

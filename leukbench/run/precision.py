@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from leukbench.models.registry import ModelSpec
-from leukbench.run.environment import cpu_flags
+from leukbench.run.calibrate import bfloat16_speedups
 
 FLOAT32 = "float32"
 BFLOAT16 = "mixed_bfloat16"
-
-
-def has_bfloat16_units() -> bool:
-    """Whether the processor multiplies bfloat16 in hardware (AVX512-BF16 or AMX-BF16)."""
-    return bool(cpu_flags() & {"avx512_bf16", "amx_bf16"})
+WORTHWHILE = 1.1
+"""Least measured speed-up for which ``auto`` leaves float32."""
 
 
 def resolve_precision(spec: ModelSpec, setting: str) -> str:
     """The precision of a model's trials: the protocol's, or under ``auto`` the faster one.
+
+    Under ``auto`` it is what was measured on this machine for the kernels that the model spends its
+    time in (`leukbench.run.calibrate`).
 
     Returns
     -------
@@ -26,4 +26,5 @@ def resolve_precision(spec: ModelSpec, setting: str) -> str:
         return ""
     if setting != "auto":
         return setting
-    return BFLOAT16 if spec.bfloat16 and has_bfloat16_units() else FLOAT32
+    faster = bfloat16_speedups().get(spec.kernels, 0.0) >= WORTHWHILE
+    return BFLOAT16 if faster else FLOAT32

@@ -1,0 +1,162 @@
+"""How much faster bfloat16 is on this machine: measured once in a child process, then remembered.
+
+Two kinds of work are timed, forward and backward, as networks on small images do them: dense 3x3
+convolutions (VGG, AlexNet, GoogLeNet), and an inverted residual block of depthwise convolutions and
+normalisation (MobileNetV2), which is bound by memory and conversions.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from leukbench.data.cache import cache_dir, write_text
+from leukbench.run.environment import available_cores, cpu_flags, machine_id, package_version
+
+KINDS = ("dense", "depthwise")
+REPEATS = 7
+_LIMIT_SECONDS = 180.0
+
+
+def has_bfloat16_units() -> bool:
+    """Whether the processor multiplies bfloat16 in hardware (AVX512-BF16 or AMX-BF16)."""
+    return bool(cpu_flags() & {"avx512_bf16", "amx_bf16"})
+
+
+@cache
+def bfloat16_speedups() -> Mapping[str, float]:
+    """Time in float32 over time in mixed bfloat16, for each of `KINDS`.
+
+    Read from the cache folder; where this machine and version of TensorFlow are not there yet, it is
+    measured, which takes about ten seconds.
+
+    Returns
+    -------
+    mapping of str to float
+        Empty where the processor has no units for bfloat16, or where the measurement failed.
+    """
+    if not has_bfloat16_units():
+        return {}
+    known = stored_speedups()
+    if known:
+        return known
+    measured = _measure_in_child()
+    if measured:
+        write_text(_file(), json.dumps(measured, indent=2) + "\n")
+    return measured
+
+
+def stored_speedups() -> Mapping[str, float]:
+    """What was measured before on this machine; empty where nothing was."""
+    try:
+        found = json.loads(_file().read_text(encoding="utf-8"))
+        return {kind: float(found[kind]) for kind in KINDS}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def describe_speedups(speedups: Mapping[str, float]) -> str:
+    """The measurement in words.
+
+    >>> describe_speedups({"dense": 2.5, "depthwise": 0.6})
+    'bfloat16 is 2.5 times as fast as float32 in dense, 0.6 times in depthwise convolutions'
+    """
+    if not speedups:
+        return "bfloat16 is not measured"
+    first, second = (f"{speedups[kind]:g} times" for kind in KINDS)
+    return f"bfloat16 is {first} as fast as float32 in dense, {second} in depthwise convolutions"
+
+
+def _file() -> Path:
+    version = package_version("tensorflow")
+    return cache_dir() / f"bfloat16-{machine_id()}-tensorflow-{version}.json"
+
+
+def _measure_in_child() -> Mapping[str, float]:
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "leukbench.run.calibrate"],
+            capture_output=True,
+            text=True,
+            timeout=_LIMIT_SECONDS,
+            check=True,
+            env=environment,
+        )
+        found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return {}
+    return found
+
+
+def measure() -> dict[str, float]:
+    """Time both kinds in both precisions, in turn, and compare the fastest of each.
+
+    Returns
+    -------
+    dict of str to float
+        Speed-up of bfloat16 by kind.
+    """
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(available_cores())
+    found = {}
+    for kind in KINDS:
+        steps = {policy: _step(kind, policy) for policy in ("float32", "mixed_bfloat16")}
+        best = dict.fromkeys(steps, float("inf"))
+        for _ in range(REPEATS):
+            for policy, step in steps.items():
+                start = time.perf_counter()
+                step()
+                best[policy] = min(best[policy], time.perf_counter() - start)
+        found[kind] = round(best["float32"] / best["mixed_bfloat16"], 2)
+    return found
+
+
+def _step(kind: str, policy: str) -> Callable[[], None]:
+    """A forward and backward pass of one kind in one precision, compiled and run once."""
+    import keras
+    import tensorflow as tf
+    from keras import layers as L
+
+    dense: list[Any] = [
+        L.Conv2D(128, 3, padding="same", activation="relu", dtype=policy) for _ in range(3)
+    ]
+    depthwise: list[Any] = [
+        L.Conv2D(144, 1, use_bias=False, dtype=policy),
+        L.BatchNormalization(dtype=policy),
+        L.ReLU(6.0, dtype=policy),
+        L.DepthwiseConv2D(3, padding="same", use_bias=False, dtype=policy),
+        L.BatchNormalization(dtype=policy),
+        L.ReLU(6.0, dtype=policy),
+        L.Conv2D(24, 1, use_bias=False, dtype=policy),
+        L.BatchNormalization(dtype=policy),
+    ]
+    shape, stack = ((64, 12, 12, 128), dense) if kind == "dense" else ((64, 24, 24, 24), depthwise)
+    network = keras.Sequential([keras.Input(shape[1:]), *stack])
+    images = tf.random.stateless_normal(shape, seed=(0, 1))
+
+    def gradients() -> Any:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.cast(network(images, training=True), tf.float32) ** 2)
+        return tape.gradient(loss, network.trainable_variables)
+
+    compiled = tf.function(gradients)
+
+    def step() -> None:
+        for gradient in compiled():
+            gradient.numpy()
+
+    step()
+    return step
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure()))
