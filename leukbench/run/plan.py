@@ -39,6 +39,8 @@ class TrialPlan:
         Arguments of the model's factory.
     facts : mapping
         What the record says of the model: reference, recipe, published values, departures.
+    explained : bool
+        Whether what the model goes by is looked into: once a model, in its first fold and seed.
     """
 
     key: str
@@ -51,11 +53,17 @@ class TrialPlan:
     seed: int
     parameters: Mapping[str, Any]
     facts: Mapping[str, Any]
+    explained: bool = False
 
     @property
     def name(self) -> str:
         """The trial in words, for messages."""
         return f"{self.model}, fold {self.fold}, seed {self.seed}"
+
+    @property
+    def kind(self) -> str:
+        """Trials of one kind may share a child process: those of one model, or all probes."""
+        return self.family if self.family == PROBE_FAMILY else self.model
 
 
 def plan_models(
@@ -75,8 +83,9 @@ def plan_models(
     """
     specs = [registry.get(name) for name in models]
     common = {fold: _common(protocol, dataset, split, fold) for fold in folds}
+    first = (folds[0], seeds[0])
     return [
-        _plan_model(protocol, spec, common[fold], fold, seed)
+        _plan_model(protocol, spec, common[fold], fold, seed, (fold, seed) == first)
         for spec in specs
         for fold in folds
         for seed in seeds
@@ -119,7 +128,12 @@ def plan_probes(
 
 
 def _plan_model(
-    protocol: Protocol, spec: ModelSpec, common: Mapping[str, Any], fold: int, seed: int
+    protocol: Protocol,
+    spec: ModelSpec,
+    common: Mapping[str, Any],
+    fold: int,
+    seed: int,
+    first: bool,
 ) -> TrialPlan:
     training = protocol.training
     parameters: dict[str, Any] = {"random_state": seed}
@@ -156,6 +170,7 @@ def _plan_model(
             "published": published,
             "departures": list(spec.departures),
         },
+        explained=first and spec.family != "control",
     )
 
 
@@ -193,4 +208,5 @@ def job_of(
         "workdir": str(workdir),
         "threads": threads,
         "save_model": save_model and plan.family != PROBE_FAMILY,
+        "explain": plan.explained,
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,8 +12,8 @@ from typing import Any, Protocol
 
 from joblib import Parallel, delayed
 
-from leukbench.run.isolate import Worker
-from leukbench.run.plan import PROBE_FAMILY, TrialPlan, job_of
+from leukbench.run.plan import TrialPlan, job_of
+from leukbench.run.pool import ChildPool
 from leukbench.run.store import RunStore
 from leukbench.runfolder import TrialRecord
 
@@ -77,39 +76,6 @@ class Limits:
     memory_mb: float | None
 
 
-class _WorkerPool:
-    """Children kept for the next trial of the same kind; a new kind gets a new child.
-
-    A kind is one model, so that memory is measured for each by itself, or all probes.
-    """
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._idle: dict[str, list[Worker]] = defaultdict(list)
-        self._lock = threading.Lock()
-
-    def acquire(self, kind: str) -> Worker:
-        with self._lock:
-            if self._idle[kind]:
-                return self._idle[kind].pop()
-            others = [worker for name in self._idle for worker in self._idle[name]]
-            self._idle.clear()
-        for worker in others:
-            worker.close()
-        return Worker(self._limits.threads)
-
-    def release(self, kind: str, worker: Worker) -> None:
-        with self._lock:
-            self._idle[kind].append(worker)
-
-    def close(self) -> None:
-        with self._lock:
-            for workers in self._idle.values():
-                for worker in workers:
-                    worker.close()
-            self._idle.clear()
-
-
 def run_trials(
     plans: Sequence[TrialPlan],
     store: RunStore,
@@ -125,7 +91,7 @@ def run_trials(
     be written, ends all children; what was finished is kept.
     """
     cancelled = threading.Event()
-    pool = _WorkerPool(limits)
+    pool = ChildPool(limits.threads)
 
     def one(plan: TrialPlan) -> None:
         if cancelled.is_set():
@@ -143,8 +109,7 @@ def run_trials(
         job_file.write_text(json.dumps(job), encoding="utf-8")
         started = datetime.now(UTC)
         reporter.started(plan)
-        kind = plan.family if plan.family == PROBE_FAMILY else plan.model
-        worker = pool.acquire(kind)
+        worker = pool.acquire(plan.kind)
         try:
             outcome = worker.run(
                 job_file,
@@ -156,7 +121,7 @@ def run_trials(
         except BaseException:
             worker.close()
             raise
-        pool.release(kind, worker)
+        pool.release(plan.kind, worker)
         if cancelled.is_set():
             return
         outcome = dict(outcome) | {"threads": limits.threads}
