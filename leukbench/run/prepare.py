@@ -26,6 +26,9 @@ from leukbench.runfolder import read_split
 from leukbench.validity.findings import AuditReport
 from leukbench.validity.probe_names import PROBES
 
+AUDIT_VERSION = 2
+"""Raised when a change of the audit changes what it finds: groups and splits are made anew."""
+
 # The embedded default: patients differ little enough that networks leave chance within minutes.
 EMBEDDED: dict[str, Any] = {
     "images_per_class": 60,
@@ -150,7 +153,7 @@ def prepare(options: RunOptions) -> Preparation:
 
 def cached_audit(dataset: Dataset) -> AuditReport:
     """The audit of a dataset, found again in the cache if these images were audited before."""
-    path = _cached(dataset, f"audit-{__version__}.json")
+    path = _cached(dataset, f"audit-{AUDIT_VERSION}-{__version__}.json")
     report = _read_report(path)
     if report is None:
         from leukbench.validity.audit import audit
@@ -175,7 +178,7 @@ def audited_split(
         Gives the split's policy and the task.
     """
     wanted = protocol.model_dump(mode="json", include={"split", "task"})
-    key = canonical_sha256(wanted | {"leukbench": __version__})[:24]
+    key = canonical_sha256(wanted | {"leukbench": __version__, "audit": AUDIT_VERSION})[:24]
     table, found = _cached(source, f"split-{key}.csv"), _cached(source, f"audit-{key}.json")
     report = _read_report(found)
     if report is not None and table.is_file():
