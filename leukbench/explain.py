@@ -75,7 +75,8 @@ def grad_cam(network: Any, image: Image, target: int) -> Heat:
     feature = _last_picture(graph)
     if feature is None:
         raise DataError(
-            "--explain finds no layer with a picture left in this network: leave the option out."
+            "No layer of this network has a picture left, so that there is no Grad-CAM of it: leave "
+            "--explain out."
         )
     last, node, _ = graph.outputs[0]._keras_history
     dense = isinstance(last, keras.layers.Dense) and last.activation is keras.activations.softmax

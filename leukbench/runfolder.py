@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from leukbench.errors import DataError
@@ -22,6 +26,8 @@ SCHEMA_VERSION = 1
 STATUSES = ("ok", "failed", "timeout", "out-of-memory", "degenerate")
 SCORED = ("ok", "degenerate")
 PROBABILITY_PREFIX = "p_"
+IMPORTANCE = "explanation.csv"
+HEAT_MAPS = "explanation.npz"
 
 
 class PublishedValues(BaseModel):
@@ -83,6 +89,7 @@ class TrialRecord(BaseModel):
     n_validation: int = 0
     n_test: int = 0
     layers: list[dict[str, Any]] | None = None
+    explanation: str = ""
     started: str = ""
     machine: str = ""
     files: dict[str, str] = {}
@@ -96,6 +103,29 @@ class TrialRecord(BaseModel):
     def name(self) -> str:
         """The trial in words, for messages."""
         return f"{self.model}, fold {self.fold}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class HeatMaps:
+    """Where in some test images a network looked; the images themselves are not stored.
+
+    Attributes
+    ----------
+    images : tuple of str
+        Paths relative to the dataset's folder.
+    labels, predicted : tuple of str
+        True and predicted class of each.
+    probability : tuple of float
+        Of the predicted class.
+    heat : numpy.ndarray of uint8, shape (images, height, width)
+        As large as the preprocessed image; 255 is the most in its image.
+    """
+
+    images: tuple[str, ...]
+    labels: tuple[str, ...]
+    predicted: tuple[str, ...]
+    probability: tuple[float, ...]
+    heat: NDArray[np.uint8]
 
 
 class RunFolder:
@@ -176,14 +206,52 @@ class RunFolder:
         try:
             return pd.read_parquet(path)
         except (OSError, ValueError) as error:
-            raise DataError(
-                f"{path} cannot be read: remove its folder and run run-all again."
-            ) from error
+            raise _unreadable(path) from error
 
     def history(self, record: TrialRecord) -> pd.DataFrame | None:
         """Learning curve of one trial, or None where the model has none."""
         path = self.trial_path(record) / "history.csv"
         return pd.read_csv(path) if path.is_file() else None
+
+    def importance(self, record: TrialRecord) -> pd.DataFrame | None:
+        """Importance of groups of features, as `leukbench.run.explanations` measured it, or None.
+
+        Raises
+        ------
+        DataError
+            Where the file is damaged.
+        """
+        path = self.trial_path(record) / IMPORTANCE
+        if IMPORTANCE not in record.files:
+            return None
+        try:
+            table = pd.read_csv(path, dtype={"feature": str, "group": str})
+            return table[["feature", "group", "drop", "drop_std", "accuracy", "images", "repeats"]]
+        except (OSError, ValueError, KeyError) as error:
+            raise _unreadable(path) from error
+
+    def heat_maps(self, record: TrialRecord) -> HeatMaps | None:
+        """Heat maps of a network on some test images, or None.
+
+        Raises
+        ------
+        DataError
+            Where the file is damaged.
+        """
+        path = self.trial_path(record) / HEAT_MAPS
+        if HEAT_MAPS not in record.files:
+            return None
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                return HeatMaps(
+                    images=tuple(stored["images"].tolist()),
+                    labels=tuple(stored["labels"].tolist()),
+                    predicted=tuple(stored["predicted"].tolist()),
+                    probability=tuple(stored["probability"].tolist()),
+                    heat=stored["heat"],
+                )
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise _unreadable(path) from error
 
     def trials(self) -> list[TrialPredictions]:
         """Predictions of all trials that have some."""
@@ -201,6 +269,10 @@ class RunFolder:
             for record in self.records
             if record.scored
         ]
+
+
+def _unreadable(path: Path) -> DataError:
+    return DataError(f"{path} cannot be read: remove its folder and run run-all again.")
 
 
 def read_split(path: Path) -> pd.DataFrame:

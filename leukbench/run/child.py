@@ -1,8 +1,9 @@
 """The child process: takes jobs on standard input, a JSON file's path a line, and answers in lines.
 
 Every answer is one JSON object on standard output: ``{"event": "epoch", ...}`` while a network trains,
-``{"event": "done", ...}`` or ``{"event": "failed", ...}`` at the end of a job. Standard error is free
-for whatever libraries print.
+``{"event": "measured", ...}`` when the predictions are there, and ``{"event": "done", ...}`` or
+``{"event": "failed", ...}`` at the end of a job. What comes after "measured" cannot undo it. Standard
+error is free for whatever libraries print.
 """
 
 from __future__ import annotations
@@ -53,10 +54,11 @@ def _serve(path: Path, answers: TextIO) -> None:
         _reset_peak_memory()
         job = json.loads(path.read_text(encoding="utf-8"))
         started = time.perf_counter()
-        result = run_trial(job, on_epoch=lambda values: say("epoch", **values))
-        result["total_seconds"] = time.perf_counter() - started
-        result["peak_memory_mb"] = _peak_memory_mb()
-        say("done", **result)
+        outcome, explain = run_trial(job, on_epoch=lambda values: say("epoch", **values))
+        outcome["total_seconds"] = time.perf_counter() - started
+        outcome["peak_memory_mb"] = _peak_memory_mb()
+        say("measured", **outcome)
+        say("done", explanation=explain())
     except MemoryError:
         say("failed", kind="out-of-memory", error="out of memory", traceback=traceback.format_exc())
     except Exception as error:

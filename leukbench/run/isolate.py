@@ -76,10 +76,12 @@ class Worker:
         -------
         dict
             With ``status`` (ok, degenerate, failed, timeout, out-of-memory), and the reason and
-            traceback where it went wrong. This never raises for what a trial does.
+            traceback where it went wrong. This never raises for what a trial does. What goes wrong
+            after the trial was measured costs it its explanation only.
         """
         process = self._alive()
         deadline = time.monotonic() + timeout if timeout else None
+        measured: dict[str, Any] | None = None
         assert process.stdin is not None
         try:
             process.stdin.write(f"{job_file}\n")
@@ -92,31 +94,31 @@ class Worker:
             except queue.Empty:
                 line = ""
             if line is None:
-                return self._dead(process)
+                return _settled(measured, self._dead(process))
             if line:
-                answer = json.loads(line)
+                answer: dict[str, Any] = json.loads(line)
                 kind = answer.pop("event")
-                if kind == "done":
-                    return dict(answer)
-                if kind == "failed":
-                    return {
-                        "status": answer["kind"],
-                        "reason": answer["error"].splitlines()[0][:500] if answer["error"] else "",
-                        "traceback": answer["traceback"],
-                    }
-                on_event(answer)
+                if kind == "measured":
+                    measured = answer
+                elif kind == "done":
+                    return (measured or {}) | answer
+                elif kind == "failed":
+                    reason = answer["error"].splitlines()[0][:500] if answer["error"] else ""
+                    failure = {"reason": reason, "traceback": answer["traceback"]}
+                    return _settled(measured, {"status": answer["kind"]} | failure)
+                else:
+                    on_event(answer)
             if cancelled is not None and cancelled.is_set():
                 self._end()
                 return {"status": "failed", "reason": "cancelled"}
             if deadline is not None and time.monotonic() > deadline:
                 self._end()
-                return {"status": "timeout", "reason": f"ended after {timeout:.0f} s (--timeout)"}
+                reason = f"ended after {timeout:.0f} s (--timeout)"
+                return _settled(measured, {"status": "timeout", "reason": reason})
             if memory_mb is not None and _resident_mb(process.pid) > memory_mb:
                 self._end()
-                return {
-                    "status": "out-of-memory",
-                    "reason": f"ended at {memory_mb:.0f} MiB of memory (--memory)",
-                }
+                reason = f"ended at {memory_mb:.0f} MiB of memory (--memory)"
+                return _settled(measured, {"status": "out-of-memory", "reason": reason})
 
     def ping(self, seconds: float = 60.0) -> bool:
         """Whether a child starts and answers in time."""
@@ -193,6 +195,13 @@ class Worker:
             "reason": f"the process ended without an answer ({named})",
             "traceback": tail,
         }
+
+
+def _settled(measured: dict[str, Any] | None, failure: dict[str, Any]) -> dict[str, Any]:
+    """What a trial came to: its failure, or its measures where only the explanation went wrong."""
+    if measured is None:
+        return failure
+    return measured | {"explanation": f"The explanation failed: {failure['reason']}"}
 
 
 def child_environment(threads: int, base: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -111,6 +111,8 @@ class RunStore:
                 (workdir / leftover).unlink(missing_ok=True)
         with suppress(FileNotFoundError):
             (workdir / "job.json").unlink()
+        for unfinished in workdir.glob(".*"):
+            unfinished.unlink()
         record = TrialRecord.model_validate(
             {
                 "leukbench_version": __version__,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ ROUNDING = 1e-3
 """Most that a row of probabilities may miss 1 by before it is divided by its sum: single precision."""
 
 OnEpoch = Callable[[dict[str, Any]], None]
+Explain = Callable[[], str]
+"""Leaves an explanation in the job's work folder; gives the reason where there is none."""
 
 
-def run_trial(job: dict[str, Any], *, on_epoch: OnEpoch) -> dict[str, Any]:
+def run_trial(job: dict[str, Any], *, on_epoch: OnEpoch) -> tuple[dict[str, Any], Explain]:
     """Carry out one job.
 
     Parameters
@@ -31,9 +34,12 @@ def run_trial(job: dict[str, Any], *, on_epoch: OnEpoch) -> dict[str, Any]:
 
     Returns
     -------
-    dict
+    outcome : dict
         Status, times in seconds, counts and what the estimator tells of itself. The predictions are
         in the job's work folder, and so is the learning curve where there is one.
+    explain : callable
+        To be called when all is measured: leaves what the model goes by in the work folder, where
+        the job asks for it, and gives one sentence where it cannot.
     """
     _limit_threads(job["threads"])
     fold = np.load(job["fold_file"], allow_pickle=False)
@@ -77,9 +83,10 @@ def run_trial(job: dict[str, Any], *, on_epoch: OnEpoch) -> dict[str, Any]:
     if history is not None:
         history.to_csv(workdir / "history.csv", index=False)
     reason = _degenerate(predictions, history) if job["family"] not in ("control", "probe") else ""
-    return {
+    status = "degenerate" if reason else "ok"
+    outcome = {
         **_facts(job),
-        "status": "degenerate" if reason else "ok",
+        "status": status,
         "reason": reason,
         "fit_seconds": fit_seconds,
         "predict_seconds": predict_seconds,
@@ -92,6 +99,22 @@ def run_trial(job: dict[str, Any], *, on_epoch: OnEpoch) -> dict[str, Any]:
         "n_validation": len(validation),
         "n_test": len(test),
     }
+    asked = job.get("explain", False) and status == "ok"
+    return outcome, partial(_explain, asked, estimator, test_images, predictions, workdir)
+
+
+def _explain(
+    asked: bool,
+    estimator: Any,
+    images: NDArray[np.uint8],
+    predictions: pd.DataFrame,
+    workdir: Path,
+) -> str:
+    if not asked:
+        return ""
+    from leukbench.run.explanations import explain_trial
+
+    return explain_trial(estimator, images, predictions, workdir)
 
 
 def _aligned_on(
