@@ -261,10 +261,14 @@ def run(
     precision: str | None = None,
     out: str | Path | None = None,
     jobs: int = 1,
+    threads: int | None = None,
+    backend: str = "local",
+    scheduler: str | None = None,
     timeout: float | None = None,
     skip_unreadable: bool = False,
     fresh: bool = False,
     save_models: bool = False,
+    weights: str = "none",
     progress: bool = True,
 ) -> Run:
     """Compare models on one folder of images, as ``leukbench run-all`` does.
@@ -288,6 +292,13 @@ def run(
         Run folder; ``results/<dataset>-<protocol>`` by default.
     jobs : int
         Trials side by side.
+    threads : int, optional
+        Cores that each trial keeps busy; this machine's shared by `jobs` by default.
+    backend : str
+        ``"local"``, or ``"dask"``: trials run on the workers of a Dask cluster.
+    scheduler : str, optional
+        Address of its scheduler, as in ``"tcp://host:8786"``; None starts `jobs` workers on this
+        machine, for which a script needs an ``if __name__ == "__main__":``.
     timeout : float, optional
         Seconds that one trial may take.
     skip_unreadable, fresh, save_models : bool
@@ -321,10 +332,14 @@ def run(
         seeds=None if seeds is None else tuple(seeds),
         folds=None if folds is None else tuple(folds),
         jobs=jobs,
+        threads=threads,
+        backend=backend,
+        scheduler=scheduler,
         timeout=timeout,
         skip_unreadable=skip_unreadable,
         fresh=fresh,
         save_models=save_models,
+        weights=weights,
         command="leukbench.run(...)",
     )
     reporter = _Lines(sys.stderr if progress else None)

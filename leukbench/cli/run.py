@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -46,6 +48,20 @@ Out = Annotated[
     Path | None, typer.Option("--out", help="Run folder; results/<dataset>-<protocol> by default.")
 ]
 Jobs = Annotated[int, typer.Option("--jobs", help="Trials side by side.")]
+Threads = Annotated[
+    int | None,
+    typer.Option("--threads", help="Cores of each trial; this machine's, shared by --jobs."),
+]
+Backend = Annotated[
+    str, typer.Option("--backend", help="local, or dask: on the workers of a Dask cluster.")
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        help="Dask scheduler, as in tcp://host:8786; without it, --jobs workers on this machine.",
+    ),
+]
 Timeout = Annotated[
     str | None, typer.Option("--timeout", help="Longest time of one trial, as in 90s, 30m, 2h.")
 ]
@@ -58,6 +74,13 @@ SkipUnreadable = Annotated[
 Fresh = Annotated[bool, typer.Option("--fresh", help="Run again what is finished.")]
 SaveModels = Annotated[
     bool, typer.Option("--save-models", help="Keep the fitted models, for leukbench predict.")
+]
+Weights = Annotated[
+    str,
+    typer.Option(
+        "--weights",
+        help="What networks at native size start from: none (random), imagenet, or a file.",
+    ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -74,11 +97,15 @@ def run_all(
     precision: Precision = None,
     out: Out = None,
     jobs: Jobs = 1,
+    threads: Threads = None,
+    backend: Backend = "local",
+    scheduler: Scheduler = None,
     timeout: Timeout = None,
     memory: Memory = None,
     skip_unreadable: SkipUnreadable = False,
     fresh: Fresh = False,
     save_models: SaveModels = False,
+    weights: Weights = "none",
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> int:
@@ -92,54 +119,42 @@ def run_all(
         seeds=parse.numbers("--seeds", seeds),
         folds=parse.numbers("--folds", folds),
         jobs=jobs,
+        threads=threads,
+        backend=backend,
+        scheduler=scheduler,
         timeout=parse.duration("--timeout", timeout),
         memory_mb=parse.memory("--memory", memory),
         skip_unreadable=skip_unreadable,
         fresh=fresh,
         save_models=save_models,
+        weights=weights,
     )
     return _go(options, dry_run=dry_run, as_json=as_json)
 
 
+def _with_options_of(
+    like: Callable[..., int],
+) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Give a verb that takes ``**options`` those of another verb, except what it names itself."""
+
+    def give(verb: Callable[..., int]) -> Callable[..., int]:
+        own = inspect.signature(verb, eval_str=True)
+        named = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        taken = {parameter.name for parameter in named}
+        others = inspect.signature(like, eval_str=True).parameters.values()
+        both = [*named, *(p for p in others if p.name not in taken)]
+        vars(verb)["__signature__"] = own.replace(parameters=both)
+        return verb
+
+    return give
+
+
+@_with_options_of(run_all)
 def run_some(
-    models: Annotated[list[str], typer.Argument(help="Models to run.")],
-    data: Data = None,
-    protocol: ProtocolName = None,
-    seeds: Seeds = None,
-    folds: Folds = None,
-    epochs: Epochs = None,
-    task: Task = None,
-    precision: Precision = None,
-    out: Out = None,
-    jobs: Jobs = 1,
-    timeout: Timeout = None,
-    memory: Memory = None,
-    skip_unreadable: SkipUnreadable = False,
-    fresh: Fresh = False,
-    save_models: SaveModels = False,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
+    models: Annotated[list[str], typer.Argument(help="Models to run.")], **options: Any
 ) -> int:
     """Run some models into the run folder of a protocol."""
-    return run_all(
-        data=data,
-        protocol=protocol,
-        models=",".join(models),
-        seeds=seeds,
-        folds=folds,
-        epochs=epochs,
-        task=task,
-        precision=precision,
-        out=out,
-        jobs=jobs,
-        timeout=timeout,
-        memory=memory,
-        skip_unreadable=skip_unreadable,
-        fresh=fresh,
-        save_models=save_models,
-        dry_run=dry_run,
-        as_json=as_json,
-    )
+    return run_all(models=",".join(models), **options)
 
 
 def _options(

@@ -46,8 +46,7 @@ def execute(options: RunOptions, prepared: Preparation, reporter: Reporter) -> R
         reporter.waiting(len(waiting), len(prepared.plans))
         if waiting:
             inputs = _write_inputs(options, prepared, store)
-            limits, keep = limits_of(options), options.save_models
-            run_trials(waiting, store, inputs, limits, reporter, save_models=keep)
+            _run_waiting(options, waiting, store, inputs, reporter)
         if waiting or not (prepared.out / "report.html").is_file():
             from leukbench.report import write_report
 
@@ -55,6 +54,24 @@ def execute(options: RunOptions, prepared: Preparation, reporter: Reporter) -> R
     finally:
         store.close()
     return RunFolder(prepared.out)
+
+
+def _run_waiting(
+    options: RunOptions,
+    waiting: Sequence[TrialPlan],
+    store: RunStore,
+    inputs: Inputs,
+    reporter: Reporter,
+) -> None:
+    limits, keep = limits_of(options), options.save_models
+    if options.backend == "local":
+        run_trials(waiting, store, inputs, limits, reporter, save_models=keep)
+        return
+    from leukbench.run.dask_schedule import run_trials_on_dask
+
+    run_trials_on_dask(
+        waiting, store, inputs, limits, reporter, save_models=keep, scheduler=options.scheduler
+    )
 
 
 def _finished(plan: TrialPlan, options: RunOptions, store: RunStore) -> bool:
@@ -108,12 +125,12 @@ def describe_run(options: RunOptions, prepared: Preparation) -> dict[str, Any]:
 
 def limits_of(options: RunOptions) -> Limits:
     """Cores, time and memory of each trial."""
-    cores = available_cores()
-    if options.jobs < 1:
-        raise UsageError(f"--jobs {options.jobs} does not fit: take a whole number from 1.")
+    for name, number in (("--jobs", options.jobs), ("--threads", options.threads)):
+        if number is not None and number < 1:
+            raise UsageError(f"{name} {number} does not fit: take a whole number from 1.")
     return Limits(
         jobs=options.jobs,
-        threads=max(1, cores // options.jobs),
+        threads=options.threads or max(1, available_cores() // options.jobs),
         timeout=options.timeout,
         memory_mb=options.memory_mb,
     )
