@@ -21,6 +21,7 @@ from leukbench.data.task import relabel
 from leukbench.errors import UsageError
 from leukbench.models import registry
 from leukbench.protocol import Protocol, canonical_sha256
+from leukbench.run.cluster import check_backend
 from leukbench.run.plan import TrialPlan, plan_models, plan_probes
 from leukbench.runfolder import read_split
 from leukbench.validity.findings import AuditReport
@@ -53,6 +54,12 @@ class RunOptions:
         Restrict or extend what the protocol names; None keeps it.
     jobs : int
         Trials side by side.
+    threads : int or None
+        Cores that each trial keeps busy; None shares this machine's among `jobs`.
+    backend : str
+        ``local``, or ``dask``: trials run on the workers of a Dask cluster.
+    scheduler : str or None
+        Address of its scheduler; None starts `jobs` workers on this machine.
     timeout : float or None
         Seconds that a trial may take.
     memory_mb : float or None
@@ -72,6 +79,9 @@ class RunOptions:
     seeds: Sequence[int] | None = None
     folds: Sequence[int] | None = None
     jobs: int = 1
+    threads: int | None = None
+    backend: str = "local"
+    scheduler: str | None = None
     timeout: float | None = None
     memory_mb: float | None = None
     skip_unreadable: bool = False
@@ -127,8 +137,9 @@ def prepare(options: RunOptions) -> Preparation:
     Raises
     ------
     LeukbenchError
-        Where the data, the protocol or a name does not fit.
+        Where the data, the protocol or a name does not fit, or the backend cannot be used.
     """
+    check_backend(options)
     protocol = options.protocol
     models = tuple(options.models or protocol.models or registry.names())
     for name in models:
