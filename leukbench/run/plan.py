@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import pandas as pd
 
 from leukbench._version import __version__
 from leukbench.data.dataset import Dataset
+from leukbench.errors import DataError, UsageError
 from leukbench.models import registry
 from leukbench.models.registry import ModelSpec
 from leukbench.protocol import Protocol, canonical_sha256
@@ -73,19 +75,42 @@ def plan_models(
     models: Sequence[str],
     seeds: Sequence[int],
     folds: Sequence[int],
+    weights: str = "none",
 ) -> list[TrialPlan]:
     """Plans of all models, model by model, then fold by fold, then seed by seed.
+
+    Parameters
+    ----------
+    weights : str
+        What networks at native size start from: ``none`` (random), ``imagenet``, or a file, which
+        is part of a trial's key by its content.
 
     Raises
     ------
     UsageError
-        Where a model is unknown.
+        Where a model is unknown, or ``weights`` is given and no model takes them.
+    DataError
+        Where the file of weights cannot be read.
     """
     specs = [registry.get(name) for name in models]
+    if weights != "none" and not any(spec.native for spec in specs):
+        raise UsageError(
+            f"--weights {weights} is for networks at native size: name one, such as "
+            "--models vgg16_native."
+        )
+    start = _start(weights)
     common = {fold: _common(protocol, dataset, split, fold) for fold in folds}
     first = (folds[0], seeds[0])
     return [
-        _plan_model(protocol, spec, common[fold], fold, seed, (fold, seed) == first)
+        _plan_model(
+            protocol,
+            spec,
+            common[fold],
+            fold,
+            seed,
+            start if spec.native else _RANDOM,
+            first=(fold, seed) == first,
+        )
         for spec in specs
         for fold in folds
         for seed in seeds
@@ -127,12 +152,41 @@ def plan_probes(
     return plans
 
 
+@dataclass(frozen=True)
+class _Start:
+    """What a network starts from: arguments of its factory, and what of them is in the key."""
+
+    parameters: Mapping[str, str]
+    identity: Mapping[str, str]
+
+
+_RANDOM = _Start({}, {})
+
+
+def _start(weights: str) -> _Start:
+    if weights == "none":
+        return _RANDOM
+    if weights == "imagenet":
+        return _Start({"weights": weights}, {"weights": weights})
+    path = Path(weights).absolute()
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise DataError(
+            f"--weights {weights} cannot be read ({error.strerror}): take none, imagenet, or a "
+            ".keras, .h5 or .safetensors file."
+        ) from error
+    return _Start({"weights": str(path)}, {"weights": f"{path.name} {digest}"})
+
+
 def _plan_model(
     protocol: Protocol,
     spec: ModelSpec,
     common: Mapping[str, Any],
     fold: int,
     seed: int,
+    start: _Start,
+    *,
     first: bool,
 ) -> TrialPlan:
     training = protocol.training
@@ -148,7 +202,7 @@ def _plan_model(
     identity = dict(common) | {
         "model": spec.name,
         "adapter_version": spec.adapter_version,
-        "parameters": parameters,
+        "parameters": parameters | dict(start.identity),
         "seed": seed,
     }
     published = asdict(spec.published) if spec.published else None
@@ -163,7 +217,7 @@ def _plan_model(
         framework=spec.framework,
         fold=fold,
         seed=seed,
-        parameters=parameters,
+        parameters=parameters | dict(start.parameters),
         facts={
             "reference": spec.reference,
             "recipe": spec.recipe,
