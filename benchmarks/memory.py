@@ -1,0 +1,116 @@
+"""Peak memory of the parent process while it prepares a run, at a few thousand images and at many."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeVar
+
+from benchmarks.process import Settings, call
+from benchmarks.result import TARGETS, Line, Outcome
+from benchmarks.small_images import write_small
+
+T = TypeVar("T")
+
+
+def measure(settings: Settings) -> Outcome:
+    """Reading, audit, split, plans and preprocessing in a process that then ends."""
+    cases = [("images of the comparison", settings.images)]
+    small = settings.fresh("many") / "small"
+    cases.append(("SYNTHETIC images of 32x32 pixels", write_small(small, settings.many)))
+    lines = []
+    for title, data in cases:
+        found = call(
+            "benchmarks.memory:prepare_peaks", cache=settings.fresh("cache"), data=str(data)
+        )
+        stages = "; ".join(
+            f"{name} {values['peak_mb']:.0f} MiB in {values['seconds']:.1f} s"
+            for name, values in found["stages"].items()
+        )
+        lines.append(
+            Line(
+                f"parent's peak, {found['images']} {title}",
+                (found["peak_mb"],),
+                "MiB",
+                TARGETS["parent memory"],
+                f"peak in each stage: {stages}",
+            )
+        )
+    return Outcome(
+        lines,
+        [
+            "Resident memory, with pages of the mapped image array that the system may drop at any "
+            "time; cache and index were empty.",
+        ],
+    )
+
+
+def prepare_peaks(data: str) -> dict[str, Any]:
+    """Prepare a run of the paper's protocol stage by stage.
+
+    Returns
+    -------
+    dict
+        ``images``, ``peak_mb`` of all, and of each stage its seconds and its own peak.
+    """
+    stages = Stages()
+
+    def imports() -> None:
+        for name in ("leukbench.run.execute", "leukbench.validity.audit"):
+            import_module(name)
+
+    stages.time("imports", imports)
+    from leukbench.data.folder import load_folder
+    from leukbench.data.preprocess import preprocess_dataset
+    from leukbench.protocol import load_protocol
+    from leukbench.run.prepare import RunOptions, cached_audit, prepare
+
+    protocol = load_protocol("paper")
+    dataset = stages.time("reading", load_folder, Path(data))
+    stages.time("audit", cached_audit, dataset)
+    del dataset
+    options = RunOptions(protocol=protocol, data=Path(data), models=("naive_bayes",))
+    prepared = stages.time("split and plans", prepare, options)
+    stages.time("preprocessing", preprocess_dataset, prepared.source, protocol.preprocessing)
+    return {
+        "images": len(prepared.dataset),
+        "peak_mb": max(values["peak_mb"] for values in stages.found.values()),
+        "stages": stages.found,
+    }
+
+
+class Stages:
+    """Seconds and peak memory of one piece of work after another.
+
+    Attributes
+    ----------
+    found : dict
+        By name of the stage ``seconds`` and ``peak_mb``.
+    """
+
+    def __init__(self) -> None:
+        self.found: dict[str, dict[str, float]] = {}
+
+    def time(self, name: str, action: Callable[..., T], *arguments: Any) -> T:
+        """Carry out a stage."""
+        reset_peak()
+        begun = time.perf_counter()
+        result = action(*arguments)
+        seconds = time.perf_counter() - begun
+        self.found[name] = {"seconds": seconds, "peak_mb": peak_mb()}
+        return result
+
+
+def reset_peak() -> None:
+    """Begin a new measurement of the peak (Linux)."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def peak_mb() -> float:
+    """Largest resident set since `reset_peak`, MiB."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise OSError("the system does not tell a process's peak memory")
