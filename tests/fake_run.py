@@ -49,6 +49,8 @@ class FakeModel:
         Seeds whose trials have the status failed.
     facts : mapping
         Any other keys of ``record.json``.
+    parameters : mapping
+        Parameters of the model in the trial's identity.
     """
 
     name: str
@@ -58,6 +60,7 @@ class FakeModel:
     status: str = "ok"
     published: Mapping[str, Any] | None = None
     failed_seeds: Sequence[int] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -253,6 +256,7 @@ def _write_trial(
         "accuracy": model.accuracy,
         "noise": noise,
         "spread": spread,
+        "parameters": dict(model.parameters),
     }
     key = canonical_sha256(identity)
     place = path / "trials" / key

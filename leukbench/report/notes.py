@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from leukbench.report.results import Results
+from leukbench.report.results import Results, initial_weights
 
 DEFINITIONS = (
     "Precision, recall, specificity and F1 are macro averages: each class against the rest, every "
@@ -22,10 +22,21 @@ def footnotes(results: Results) -> list[str]:
     return [
         f"{DEFINITIONS} {interval_note(results)}",
         PUBLISHED,
+        *weights_note(results),
         data_note(results),
         protocol_note(results),
         NOT_FOR_DIAGNOSIS,
     ]
+
+
+def weights_note(results: Results) -> list[str]:
+    """Return what the networks started from; nothing where there are none."""
+    starts = {initial_weights(records) for records in results.records.values()} - {""}
+    if not starts:
+        return []
+    if results.fine_tuned:
+        return ["Networks that start from trained weights were fine-tuned: compare like with like."]
+    return ["Every network was trained from random weights."]
 
 
 def interval_note(results: Results) -> str:

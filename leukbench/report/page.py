@@ -23,7 +23,7 @@ from leukbench.report.formats import (
 from leukbench.report.images import Images, embedded
 from leukbench.report.notes import footnotes, group_word
 from leukbench.report.reproduce import reproduce_command
-from leukbench.report.results import SAME_DATA, Results, rows_of
+from leukbench.report.results import INITIAL_WEIGHTS, SAME_DATA, Results, rows_of
 from leukbench.report.tables import published_cell
 from leukbench.report.verdict import verdict
 from leukbench.runfolder import TrialRecord
@@ -68,7 +68,7 @@ def page(results: Results, images: Images) -> dict[str, Any]:
         "synthetic": results.folder.synthetic,
         "run": run,
         "verdict": verdict(results),
-        "columns": COLUMNS,
+        "columns": _columns(results),
         "rows": _rows(results),
         "families": list(dict.fromkeys(results.comparison["family"])),
         "notes": footnotes(results),
@@ -83,6 +83,11 @@ def page(results: Results, images: Images) -> dict[str, Any]:
     }
 
 
+def _columns(results: Results) -> tuple[Column, ...]:
+    weights = Column("Initial weights", INITIAL_WEIGHTS, numeric=False)
+    return (*COLUMNS, weights) if results.fine_tuned else COLUMNS
+
+
 def _rows(results: Results) -> list[dict[str, Any]]:
     letters: dict[str, str] = {}
     if results.pairs is not None:
@@ -90,7 +95,7 @@ def _rows(results: Results) -> list[dict[str, Any]]:
         letters = dict(zip(groups["model"], groups["letters"], strict=True))
     rows = []
     for place, row in enumerate(rows_of(results.comparison)):
-        cells = [_cell(column, row) for column in COLUMNS]
+        cells = [_cell(column, row) for column in _columns(results)]
         rows.append(
             {
                 "place": place,
@@ -114,7 +119,7 @@ def _cell(column: Column, row: Mapping[str, Any]) -> dict[str, str]:
         shown = published_cell(value, row["published_source"])
         digits = "" if value == NOT_REPORTED else published_percent(value).removesuffix(" %")
         return {"text": shown, "sort": digits, "small": ""}
-    if column.key == "published_source":
+    if column.key in ("published_source", INITIAL_WEIGHTS):
         return {"text": value or MISSING, "sort": value, "small": ""}
     missing = value is None or pd.isna(value)
     texts: dict[str, Callable[[float], str]] = {

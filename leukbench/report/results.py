@@ -33,6 +33,10 @@ COLUMNS = (
 )  # fmt: skip
 """Columns of ``comparison.csv``."""
 
+RANDOM_WEIGHTS = "random"
+INITIAL_WEIGHTS = "initial_weights"
+"""One column more, where a network of the run was fine-tuned."""
+
 _COST = {
     "parameters": "parameters",
     "flops": "flops",
@@ -85,6 +89,14 @@ class Results:
         return {name: records[0].title for name, records in self.records.items()}
 
     @cached_property
+    def fine_tuned(self) -> bool:
+        """Whether any network started from trained weights: a column then says which."""
+        return any(
+            initial_weights(records) not in ("", RANDOM_WEIGHTS)
+            for records in self.records.values()
+        )
+
+    @cached_property
     def comparison(self) -> pd.DataFrame:
         """``comparison.csv``: one row a model; see `leukbench.report.tables.comparison_table`."""
         scores = comparison_scores(self.trials, self.groups) if self.trials else pd.DataFrame()
@@ -100,8 +112,10 @@ class Results:
                 "status": worst_status(records),
             }
             scored = by_model.get(name, {"trials": 0})
+            known[INITIAL_WEIGHTS] = initial_weights(records)
             rows.append(scored | known | _costs(records) | self._published(records[0]))
-        table = pd.DataFrame(rows, columns=list(COLUMNS))
+        columns = [*COLUMNS, INITIAL_WEIGHTS] if self.fine_tuned else list(COLUMNS)
+        table = pd.DataFrame(rows, columns=columns)
         for column in ("parameters", "flops"):
             table[column] = table[column].astype("Float64").round().astype("Int64")
         table["standing"] = [
@@ -208,6 +222,23 @@ def worst_status(records: Sequence[TrialRecord]) -> str:
     """Status of a model: ok where every trial is; a mean over the good trials alone would flatter."""
     order = (*_UNFINISHED, "degenerate", "ok")
     return min((record.status for record in records), key=order.index)
+
+
+def initial_weights(records: Sequence[TrialRecord]) -> str:
+    """What a network started from: ``random``, ``imagenet``, or a file and the start of its sha256.
+
+    Empty for what is no network.
+    """
+    found = []
+    for record in records:
+        name, _, digest = str(record.identity.get("parameters", {}).get("weights", "")).partition(
+            " "
+        )
+        if name:
+            found.append(f"{name} ({digest[:8]})" if digest else name)
+        elif "epochs" in record.identity.get("parameters", {}):
+            found.append(RANDOM_WEIGHTS)
+    return ", ".join(dict.fromkeys(found))
 
 
 def standing(family: str, status: str) -> int:

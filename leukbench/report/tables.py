@@ -19,7 +19,7 @@ from leukbench.report.formats import (
     with_interval,
 )
 from leukbench.report.notes import footnotes
-from leukbench.report.results import OTHER_DATA, Results
+from leukbench.report.results import INITIAL_WEIGHTS, OTHER_DATA, Results
 from leukbench.report.verdict import verdict, warnings
 from leukbench.runfolder import RunFolder
 
@@ -51,7 +51,8 @@ def comparison_table(folder: RunFolder) -> pd.DataFrame:
         left predictions; ``status`` is ok where every trial is; costs are medians over trials
         (seconds, milliseconds, MiB). ``published_accuracy`` is the string that the paper prints, or
         "not reported". Models that compete come first, best first; then controls, degenerate and
-        failed ones, then shortcut probes.
+        failed ones, then shortcut probes. Where a network was fine-tuned, the last column
+        ``initial_weights`` says what each started from.
     """
     return Results(folder).comparison
 
@@ -113,7 +114,7 @@ def _csv(table: pd.DataFrame, folder: RunFolder) -> str:
 
 
 def comparison_rows(results: Results) -> list[list[str]]:
-    """Cells of the comparison as people read them, under `_HEADER`; nothing is escaped yet."""
+    """Cells of the comparison as people read them, under `_header`; nothing is escaped yet."""
     rows = []
     for row in results.comparison.to_dict("records"):
         rows.append(
@@ -126,9 +127,14 @@ def comparison_rows(results: Results) -> list[list[str]]:
                 row["status"],
                 published_cell(row["published_accuracy"], row["published_source"]),
                 row["published_source"] or MISSING,
+                *([row[INITIAL_WEIGHTS] or MISSING] if results.fine_tuned else []),
             ]
         )
     return rows
+
+
+def _header(results: Results) -> tuple[str, ...]:
+    return (*_HEADER, "Initial weights") if results.fine_tuned else _HEADER
 
 
 def published_cell(printed: str, source: str) -> str:
@@ -150,7 +156,8 @@ def comparison_markdown(results: Results) -> str:
     lines.append(f"# {_escaped_title(results)}\n")
     lines += [f"- {escape_markdown(s.text)}" for s in said if s.kind != "warning"]
     lines.append("")
-    lines.append(markdown_table(_HEADER, comparison_rows(results), _ALIGN))
+    rows = comparison_rows(results)
+    lines.append(markdown_table(_header(results), rows, _ALIGN + "l" * results.fine_tuned))
     lines += [f"{escape_markdown(note)}\n" for note in footnotes(results)]
     return "\n".join(lines)
 
@@ -184,17 +191,19 @@ def classification_markdown(results: Results) -> str:
 
 def comparison_latex(results: Results) -> str:
     """Return ``comparison.tex``: a table for the LaTeX packages booktabs and graphicx."""
+    header, align = _header(results), _ALIGN + "l" * results.fine_tuned
+    places = (*_LATEX_COLUMNS, *range(len(_HEADER), len(header)))
     lines = [
         "% needs the packages booktabs and graphicx",
         r"\begin{table}[htbp]",
         r"\centering",
         rf"\caption{{{escape_latex(' '.join([*warnings(results), *footnotes(results)]))}}}",
         r"\resizebox{\linewidth}{!}{%",
-        rf"\begin{{tabular}}{{{''.join(_ALIGN[place] for place in _LATEX_COLUMNS)}}}",
+        rf"\begin{{tabular}}{{{''.join(align[place] for place in places)}}}",
         r"\toprule",
-        _latex_row([_HEADER[place] for place in _LATEX_COLUMNS]),
+        _latex_row([header[place] for place in places]),
         r"\midrule",
-        *(_latex_row([row[place] for place in _LATEX_COLUMNS]) for row in comparison_rows(results)),
+        *(_latex_row([row[place] for place in places]) for row in comparison_rows(results)),
         r"\bottomrule",
         r"\end{tabular}}",
         r"\end{table}",

@@ -228,3 +228,29 @@ def test_standing(family: str, status: str, place: int) -> None:
 def test_status_of_a_model_is_that_of_its_worst_trial(mixed: RunFolder) -> None:
     half = [record for record in mixed.records if record.model == "half"]
     assert worst_status(half) == "failed"
+
+
+def test_fine_tuned_networks_stand_in_no_ranking_without_a_column_that_says_so(
+    tmp_path: Path,
+) -> None:
+    scratch = FakeModel("vgg16", "VGG-16", "deep", 0.8, parameters={"epochs": 3})
+    tuned = FakeModel(
+        "vgg16_native", "VGG-16 at 224", "deep", 0.9,
+        parameters={"epochs": 3, "weights": "trained.keras " + "ab" * 32},
+    )  # fmt: skip
+    trees = FakeModel("random_forest", "Random forest", "classical", 0.7)
+    both = make_run(tmp_path / "both", [scratch, tuned, trees])
+    table = comparison_table(both).set_index("model")
+    assert list(table.columns)[-1] == "initial_weights"
+    assert dict(table["initial_weights"]) == {
+        "vgg16_native": "trained.keras (abababab)", "vgg16": "random", "random_forest": "",
+    }  # fmt: skip
+    write_tables(both)
+    text = (both.path / "comparison.md").read_text()
+    assert "| Initial weights |" in text and "trained.keras (abababab)" in text
+    assert "Initial weights" in (both.path / "comparison.tex").read_text()
+
+    alone = make_run(tmp_path / "alone", [scratch, trees])
+    assert list(comparison_table(alone).columns) == COLUMNS
+    write_tables(alone)
+    assert "from random weights" in (alone.path / "comparison.md").read_text()
