@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 import pandas as pd
 
@@ -35,11 +36,21 @@ class Sentence:
     text: str
 
 
+_SAID: WeakKeyDictionary[Results, list[Sentence]] = WeakKeyDictionary()
+
+
 def verdict(results: Results) -> list[Sentence]:
     """Return all sentences in the order in which a reader needs them.
 
     A probe that comes within the interval of the best model stands first, then the word SYNTHETIC.
+    Tables and page say the same, so that it is found once for each `Results`.
     """
+    if results not in _SAID:
+        _SAID[results] = _sentences(results)
+    return list(_SAID[results])
+
+
+def _sentences(results: Results) -> list[Sentence]:
     parts: list[tuple[Kind, Sequence[str]]] = [
         ("warning", _probe_warning(results)),
         ("warning", _synthetic(results)),

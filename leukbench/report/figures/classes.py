@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from leukbench.report.figures.style import finish, new_figure, shortened, small_multiples
+from leukbench.report.figures.style import INK, finish, new_figure, shortened, small_multiples
 from leukbench.report.results import Results
+
+_INCHES_A_LETTER = 0.07
+_UPRIGHT = 6
+_DARK = 60.0
 
 
 def confusion(results: Results) -> Figure:
@@ -17,13 +23,20 @@ def confusion(results: Results) -> Figure:
     names = [name for name in results.comparison["model"] if name in results.confusion]
     classes = results.folder.classes
     columns = 4 if len(classes) <= 6 else 2
-    side = max(2.3, 0.52 * len(classes) + 0.9)
-    figure, axes = small_multiples(len(names), columns, (side, side))
+    side = max(1.8, 0.47 * len(classes))
     labels = [shortened(name, 12) for name in classes]
-    for place, (ax, name) in enumerate(zip(axes, names, strict=True)):
-        _matrix(ax, results.confusion[name], labels)
+    longest = max(map(len, labels))
+    room = 0.45 + _INCHES_A_LETTER * longest
+    figure, axes = small_multiples(
+        len(names), columns, (side, side), left=room, bottom=room if longest > _UPRIGHT else 0.6
+    )
+    for ax, name in zip(axes, names, strict=True):
+        _matrix(ax, results.confusion[name])
         ax.set_title(shortened(results.titles[name], 26))
-        ax.tick_params(axis="y", labelleft=place % columns == 0)
+        ax.tick_params(axis="x", labelsize=7, rotation=90 if longest > _UPRIGHT else 0)
+        ax.tick_params(axis="y", labelsize=7)
+    for ax in axes[:1]:
+        _cell_ticks(ax, labels, labels)
     figure.supylabel("true class", fontsize=9)
     figure.supxlabel("predicted class", fontsize=9)
     trials = "" if len(results.trials) == len(names) else ", means over seeds"
@@ -34,23 +47,40 @@ def confusion(results: Results) -> Figure:
     )
 
 
-def _matrix(ax: Axes, counts: pd.DataFrame, labels: list[str]) -> None:
+def _matrix(ax: Axes, counts: pd.DataFrame) -> None:
     cells = counts.to_numpy(dtype=np.float64)
     totals = cells.sum(axis=1, keepdims=True)
     shares = 100 * np.divide(cells, totals, out=np.zeros_like(cells), where=totals > 0)
-    small = len(labels) > 8
-    text = [
+    small = len(cells) > 8
+    texts = [
         [_cell(share, number, small) for share, number in zip(*row, strict=True)]
         for row in zip(shares, cells, strict=True)
     ]
-    sns.heatmap(
-        shares, annot=np.array(text), fmt="", cmap="Blues", vmin=0, vmax=100, cbar=False,
-        square=True, linewidths=0.5, linecolor="#767676", ax=ax, annot_kws={"size": 6.5},
-        xticklabels=labels, yticklabels=labels,
-    )  # fmt: skip
-    ax.tick_params(axis="x", rotation=45 if max(map(len, labels)) > 6 else 0, labelsize=7)
-    ax.tick_params(axis="y", rotation=0, labelsize=7)
-    _inside(ax)
+    _shaded(ax, shares, texts, 6.5)
+
+
+def _shaded(
+    ax: Axes, shares: NDArray[np.float64], texts: Sequence[Sequence[str]], size: float
+) -> None:
+    """Cells from white, 0 %, to dark blue, 100 %, each with its text; the first row on top.
+
+    The texts lie within the axes, so that the layout need not measure them.
+    """
+    ax.pcolormesh(shares, cmap="Blues", vmin=0, vmax=100, edgecolors="#767676", linewidth=0.5)
+    for row, line in enumerate(texts):
+        for column, text in enumerate(line):
+            ax.text(
+                column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=size,
+                color="white" if shares[row, column] > _DARK else INK, in_layout=False,
+            )  # fmt: skip
+
+
+def _cell_ticks(ax: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
+    """Names at the middle of rows and columns."""
+    ax.set_xticks(np.arange(len(columns)) + 0.5, columns)
+    ax.set_yticks(np.arange(len(rows)) + 0.5, rows)
+    ax.set_xlim(0, len(columns))
+    ax.set_ylim(len(rows), 0)
 
 
 def _cell(share: float, number: float, small: bool) -> str:
@@ -74,21 +104,13 @@ def per_class(results: Results) -> Figure:
         (axes[1], "specificity", "specificity"),
     ):
         wide = 100 * table.pivot(index="model", columns="class", values=column)
-        wide = wide.loc[order, classes]
-        sns.heatmap(
-            wide.to_numpy(dtype=np.float64), annot=True, fmt=".0f", cmap="Blues", vmin=0, vmax=100,
-            cbar=False, linewidths=0.5, linecolor="#767676", ax=ax, annot_kws={"size": 7.5},
-            xticklabels=[shortened(name, 14) for name in classes],
-            yticklabels=[shortened(results.titles[name], 30) for name in order],
-        )  # fmt: skip
+        shares = wide.loc[order, classes].to_numpy(dtype=np.float64)
+        _shaded(ax, shares, [[f"{share:.0f}" for share in line] for line in shares], 7.5)
         ax.set_title(f"{title}, percent")
-        _inside(ax)
-        ax.tick_params(axis="x", rotation=45 if max(map(len, classes)) > 6 else 0)
-    axes[0].tick_params(axis="y", rotation=0)
+        ax.tick_params(axis="x", rotation=45 if max(map(len, classes)) > _UPRIGHT else 0)
+        _cell_ticks(
+            ax,
+            [shortened(results.titles[name], 30) for name in order],
+            [shortened(name, 14) for name in classes],
+        )
     return finish(figure, "Each class against the rest", synthetic=results.folder.synthetic)
-
-
-def _inside(ax: Axes) -> None:
-    """Texts of cells lie within the axes: the layout need not measure them."""
-    for text in ax.texts:
-        text.set_in_layout(False)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
-import cv2
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from leukbench.data.preprocess import read_image
 from leukbench.report.figures.style import CLASS_COLOURS, INK, finish, new_figure, shortened
 from leukbench.report.results import Results
 
@@ -21,6 +19,10 @@ _HATCHES = ("", "//", "\\\\", "xx", "--", "||", "++", "/")
 
 def show_image(ax: Axes, path: Path) -> None:
     """Show a picture without axes, at most 224 pixels wide."""
+    import cv2
+
+    from leukbench.data.preprocess import read_image
+
     image = read_image(path)
     largest = max(image.shape[:2])
     if largest > 224:

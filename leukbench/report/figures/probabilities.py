@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -86,7 +86,8 @@ def _curves(
             known = [values for values in found if values is not None]
             if known:
                 bands[name] = np.array(known)
-    figure, axes = small_multiples(len(bands))
+    figure, axes = small_multiples(len(bands), title_lines=2 if column else 1)
+    _unit_square(axes)
     means = {name: band.mean(axis=0) for name, band in bands.items()}
     every = np.array(list(means.values()))
     for ax, (name, band) in zip(axes, bands.items(), strict=True):
@@ -99,7 +100,6 @@ def _curves(
         ax.plot(GRID, means[name], color=colour, linewidth=1.6)
         value = f"\n{short} {rows[name][column]:.3f}" if column else ""
         ax.set_title(shortened(results.titles[name], 26) + value)
-        _square(ax)
     figure.supylabel(axes_names[1], fontsize=9)
     figure.supxlabel(axes_names[0], fontsize=9)
     trials = max((len(band) for band in bands.values()), default=1)
@@ -112,16 +112,18 @@ def calibration(results: Results) -> Figure:
     rows = {row["model"]: row for row in rows_of(results.comparison)}
     tables = {name: _reliability(results, name) for name in rows if name in results.members}
     known = {name: table for name, table in tables.items() if table is not None}
-    figure, axes = small_multiples(len(known))
+    figure, axes = small_multiples(len(known), title_lines=2)
+    _unit_square(axes)
     for ax, (name, table) in zip(axes, known.items(), strict=True):
         filled = table[table["images"] > 0]
         colour = colour_of(rows[name]["family"])
         ax.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=":")
         ax.plot(filled["confidence"], filled["accuracy"], color=colour, linewidth=1)
         sizes = 4 + 60 * filled["images"] / filled["images"].sum()
-        ax.scatter(filled["confidence"], filled["accuracy"], s=sizes, color=colour)
+        ax.scatter(
+            filled["confidence"], filled["accuracy"], s=sizes, color=colour, clip_on=False, zorder=3
+        )
         ax.set_title(f"{shortened(results.titles[name], 26)}\nECE {rows[name]['ece']:.3f}")
-        _square(ax)
     figure.supylabel("share right", fontsize=9)
     figure.supxlabel("highest probability", fontsize=9)
     return finish(
@@ -158,9 +160,10 @@ def _reliability(results: Results, model: str) -> pd.DataFrame | None:
     return pd.DataFrame({"images": total} | means)
 
 
-def _square(ax: Axes) -> None:
-    ax.set_xlim(-0.02, 1.02)
-    ax.set_ylim(-0.02, 1.02)
-    ax.set_xticks([0, 0.5, 1])
-    ax.set_yticks([0, 0.5, 1])
-    ax.set_aspect("equal")
+def _unit_square(axes: Sequence[Axes]) -> None:
+    """Shares of 0 to 1 on both axes, which all panels have in common."""
+    for ax in axes[:1]:
+        ax.set_xlim(-0.02, 1.02)
+        ax.set_ylim(-0.02, 1.02)
+        ax.set_xticks([0, 0.5, 1])
+        ax.set_yticks([0, 0.5, 1])

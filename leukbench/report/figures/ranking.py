@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-import scikit_posthocs
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -92,6 +91,8 @@ def has_ranks(results: Results) -> bool:
 
 def critical_difference(results: Results) -> Figure:
     """Average ranks over folds; models joined by a bar do not differ by Nemenyi's test."""
+    import scikit_posthocs
+
     assert results.pairs is not None
     ranks, test = results.pairs.ranks, results.pairs.friedman.iloc[0]
     names = {name: shortened(title, 30) for name, title in results.titles.items()}

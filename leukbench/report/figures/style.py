@@ -14,6 +14,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import LayoutEngine
 
 from leukbench.report.formats import SYNTHETIC
 
@@ -37,11 +38,17 @@ CLASS_COLOURS = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999",
 )  # fmt: skip
 _INCHES_A_LETTER = 0.105
+_INCHES_A_LINE = 0.165
+_PADDING = 0.15
+_MARGIN = 0.08
+_NARROWEST = 4.2
+_COMPRESSION = 4
 
 _PARAMETERS: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.size": 9.0,
     "axes.titlesize": 9.0,
+    "axes.titley": 1.0,
     "axes.labelsize": 9.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -71,20 +78,102 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
+class _Grid(LayoutEngine):
+    """Equal panels with margins in inches: to measure the texts of twenty panels takes a second.
+
+    The figure grows with the lines of its title.
+
+    Parameters
+    ----------
+    rows, columns : int
+    size : tuple of float
+        Width and height of a panel.
+    gaps : tuple of float
+        Between panels, from side to side and from top to bottom; the upper one holds the title.
+    left, bottom : float
+        Room for the tick labels and the label of all panels.
+    """
+
+    _adjust_compatible = True
+    _colorbar_gridspec = True
+
+    def __init__(
+        self,
+        rows: int,
+        columns: int,
+        size: tuple[float, float],
+        gaps: tuple[float, float],
+        left: float,
+        bottom: float,
+    ) -> None:
+        super().__init__()
+        self._rows, self._columns = rows, columns
+        self._size, self._gaps = size, gaps
+        self._left, self._bottom = left, bottom
+
+    def execute(self, fig: Figure) -> None:
+        """Give the figure its height, and the panels their places."""
+        lines = fig.get_suptitle().count("\n") + 1
+        head = 0.15 + _INCHES_A_LINE * lines + self._gaps[1] - _PADDING
+        height = self._bottom + head + self._rows * self._size[1]
+        height += (self._rows - 1) * self._gaps[1]
+        width = fig.get_figwidth()
+        fig.set_size_inches(width, height)
+        used = self._columns * self._size[0] + (self._columns - 1) * self._gaps[0]
+        fig.subplots_adjust(
+            left=self._left / width,
+            right=(self._left + used) / width,
+            bottom=self._bottom / height,
+            top=1 - head / height,
+            wspace=self._gaps[0] / self._size[0],
+            hspace=self._gaps[1] / self._size[1],
+        )
+
+
 def small_multiples(
-    panels: int, columns: int = 4, size: tuple[float, float] = (2.3, 2.2), share: bool = True
+    panels: int,
+    columns: int = 4,
+    size: tuple[float, float] = (1.8, 1.8),
+    *,
+    share: bool = True,
+    title_lines: int = 1,
+    gap: float = 0.3,
+    left: float = 0.7,
+    bottom: float = 0.6,
 ) -> tuple[Figure, list[Axes]]:
-    """Make a grid of equal panels, row by row; what is left over of the last row stays empty."""
+    """Make a grid of equal panels, row by row; what is left over of the last row stays empty.
+
+    Parameters
+    ----------
+    panels : int
+    columns : int
+        Most panels in a row.
+    size : tuple of float
+        Width and height of a panel, inches.
+    share : bool
+        Whether all panels have the same axes: then only the outer ones have ticks, and the limits
+        and ticks of the first hold for all.
+    title_lines : int
+        Of each panel.
+    gap, left, bottom : float
+        Room between columns, and for labels at the left and below, inches.
+    """
     columns = min(columns, max(panels, 1))
-    rows = math.ceil(panels / columns)
-    figure = new_figure(max(size[0] * columns, 4.2), size[1] * rows + 0.5)
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=share)
-    axes = list(grid.flat)
+    rows = math.ceil(max(panels, 1) / columns)
+    below = _PADDING + _INCHES_A_LINE * title_lines + (0.0 if share else 0.22)
+    width = left + columns * size[0] + (columns - 1) * gap + 0.15
+    figure = Figure(
+        figsize=(max(width, _NARROWEST), 1.0),
+        layout=_Grid(rows, columns, size, (gap, below), left, bottom),
+    )
+    axes = list(figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=share).flat)
     for unused in axes[panels:]:
-        unused.set_visible(False)
+        unused.remove()
     for number, ax in enumerate(axes[:panels]):
-        if share and number + columns >= panels:
+        if share:
+            ax.xaxis.set_visible(number + columns >= panels)
             ax.xaxis.set_tick_params(labelbottom=True)
+            ax.yaxis.set_visible(number % columns == 0)
     return figure, axes[:panels]
 
 
@@ -93,11 +182,13 @@ def finish(figure: Figure, title: str, *, synthetic: bool) -> Figure:
     if synthetic:
         title = f"{SYNTHETIC} smears: {title}"
     title = textwrap.fill(title, int(figure.get_figwidth() / _INCHES_A_LETTER))
-    figure.suptitle(title, color="#9b0000" if synthetic else INK, fontweight="bold")
+    colour = "#9b0000" if synthetic else INK
+    heading = figure.suptitle(title, color=colour, fontweight="bold", va="top")
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
     figure.set_layout_engine(None)
+    heading.set_y(1 - _MARGIN / figure.get_figheight())
     return figure
 
 
@@ -129,7 +220,9 @@ def rendered(figure: Figure, form: str) -> bytes:
     form : {"svg", "png"}
     """
     stream = io.BytesIO()
-    metadata: dict[str, Any] = {"Date": None} if form == "svg" else {"Software": None}
+    more: dict[str, Any] = {"metadata": {"Date": None}}
+    if form == "png":
+        more = {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": _COMPRESSION}}
     with house_style():
-        figure.savefig(stream, format=form, metadata=metadata)
+        figure.savefig(stream, format=form, **more)
     return stream.getvalue()
