@@ -86,11 +86,15 @@ def open_cluster(address: str | None, jobs: int) -> Iterator[Client]:
             threads_per_worker=1,
             processes=True,
             memory_limit=0,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},
             silence_logs=logging.CRITICAL,
         ) as cluster,
-        distributed.Client(cluster) as client,
+        distributed.Client(cluster, set_as_default=False) as client,
     ):
+        from leukbench.run.remote import Undisturbed
+
+        client.register_plugin(Undisturbed())
         yield client
 
 

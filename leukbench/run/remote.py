@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import tempfile
 import threading
 import time
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from distributed import Worker as DaskWorker
-from distributed import get_worker
+from distributed import WorkerPlugin, get_worker
 
 from leukbench._version import __version__
 from leukbench.run.environment import machine_id
@@ -226,6 +227,16 @@ def receive(name: str, offset: int, data: bytes, size: int, dask_worker: DaskWor
 def refuse(name: str, reason: str) -> None:
     """Tell whoever waits for a file that it does not come."""
     _refused[name] = reason
+
+
+class Undisturbed(WorkerPlugin):  # type: ignore[misc]
+    """Leaves an interrupt, which a terminal sends to all processes, to the parent that ends them."""
+
+    name = "leukbench-undisturbed"
+
+    def setup(self, worker: DaskWorker) -> None:
+        """Called in every worker process as it starts."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def introduce() -> str:

@@ -1,0 +1,427 @@
+"""Trials on a Dask cluster: the same as on this machine, whatever becomes of a worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import psutil
+import pytest
+
+from leukbench.cli.app import run_command_line
+from leukbench.errors import UsageError
+from leukbench.models import registry
+from leukbench.protocol import Protocol
+from leukbench.run import cluster as cluster_module
+from leukbench.run.execute import execute
+from leukbench.run.plan import TrialPlan
+from leukbench.run.prepare import RunOptions, prepare
+from leukbench.runfolder import RunFolder, TrialRecord
+
+pytest.importorskip("distributed", reason="needs leukbench[dask]")
+
+from distributed import Client, LocalCluster
+
+from leukbench.run import dask_schedule
+
+# What Dask and its event loop leave to the garbage collector when a worker or a scheduler is killed.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+MakeFolder = Callable[..., Path]
+WORKERS = 2
+
+PLUGIN = '''
+"""Models that take the Dask worker down, whose child process they run in."""
+import os, signal, time
+from pathlib import Path
+from sklearn.naive_bayes import GaussianNB
+from leukbench.models.registry import ModelSpec
+
+
+class Killer(GaussianNB):
+    def __init__(self, mode="always", random_state=None):
+        super().__init__()
+        self.mode = mode
+        self.random_state = random_state
+
+    def fit(self, X, y):
+        marker = Path(__file__).with_name("killed")
+        if self.mode == "always" or (self.mode == "once" and not marker.exists()):
+            marker.write_text(str(os.getppid()))
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(60)
+        if self.mode == "sleeps":
+            time.sleep(120)
+        return super().fit(X.reshape(len(X), -1), y)
+
+    def predict_proba(self, X):
+        return super().predict_proba(X.reshape(len(X), -1))
+
+
+def make(mode):
+    return lambda **parameters: Killer(mode=mode, **parameters)
+
+
+MODES = ("always", "once", "never", "sleeps")
+globals().update({f"make_{mode}": make(mode) for mode in MODES})
+SPECS = tuple(
+    ModelSpec(
+        name=f"kills_{mode}", title=f"Kills ({mode})", family="classical",
+        target=f"leukbench_killers:make_{mode}", reference="none", framework="sklearn",
+        recipe="naive Bayes on pixels",
+    )
+    for mode in MODES
+)
+'''
+
+
+@pytest.fixture(scope="module")
+def killers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The plug-in above, installed for this process, its workers and their children."""
+    site = tmp_path_factory.mktemp("site")
+    facts = site / "leukbench_killers-1.0.dist-info"
+    facts.mkdir()
+    (site / "leukbench_killers.py").write_text(PLUGIN, encoding="utf-8")
+    (facts / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: leukbench-killers\nVersion: 1.0\n", encoding="utf-8"
+    )
+    (facts / "entry_points.txt").write_text(
+        "[leukbench.models]\nkillers = leukbench_killers\n", encoding="utf-8"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(site))
+        patch.syspath_prepend(str(site))
+        registry._registered.cache_clear()
+        yield site
+    registry._registered.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def address(killers: Path) -> Iterator[str]:
+    """A scheduler with two worker processes on loopback."""
+    with LocalCluster(
+        n_workers=WORKERS, threads_per_worker=1, processes=True, memory_limit=0,
+        dashboard_address="127.0.0.1:0",
+    ) as cluster:  # fmt: skip
+        yield cluster.scheduler_address
+
+
+PROTOCOL = Protocol.model_validate(
+    {
+        "name": "small",
+        "models": ("naive_bayes", "decision_tree"),
+        "preprocessing": {"size": 32, "median_kernel": 3},
+        "split": {"policy": "stratified", "test_fraction": 0.25},
+        "training": {"epochs": 2, "batch_size": 8, "precision": "float32"},
+        "audit": {"probes": False, "allow_duplicates_across_split": True},
+    }
+)
+
+
+class Diary:
+    """A reporter that writes down what it is told, by model, and sees that the order is right."""
+
+    def __init__(self) -> None:
+        self.starts: Counter[str] = Counter()
+        self.epochs: Counter[str] = Counter()
+        self.ends: Counter[str] = Counter()
+        self._running: set[str] = set()
+        self._over: set[str] = set()
+
+    def waiting(self, number: int, total: int) -> None:
+        self.to_run = number
+
+    def started(self, plan: TrialPlan) -> None:
+        assert plan.key not in self._over
+        self._running.add(plan.key)
+        self.starts[plan.model] += 1
+
+    def epoch(self, plan: TrialPlan, values: Mapping[str, Any]) -> None:
+        assert plan.key in self._running
+        assert set(values) >= {"epoch", "epochs", "loss", "accuracy"}
+        self.epochs[plan.model] += 1
+
+    def ended(self, plan: TrialPlan, record: TrialRecord) -> None:
+        self._running.remove(plan.key)
+        self._over.add(plan.key)
+        self.ends[plan.model] += 1
+
+
+class Bench:
+    """Runs one folder of images, one core a trial, without tables and figures."""
+
+    def __init__(self, data: Path, folder: Path) -> None:
+        self.data = data
+        self.folder = folder
+        self.diary = Diary()
+
+    def run(self, name: str, **options: Any) -> RunFolder:
+        chosen = RunOptions(
+            PROTOCOL, data=self.data, out=self.folder / name, **({"threads": 1} | options)
+        )
+        self.diary = Diary()
+        return execute(chosen, prepare(chosen), self.diary)
+
+
+@pytest.fixture
+def bench(make_folder: MakeFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """A small folder of images to run."""
+    monkeypatch.setattr("leukbench.report.write_report", lambda folder: None)
+    return Bench(make_folder(), tmp_path)
+
+
+def statuses(run: RunFolder) -> dict[str, str]:
+    return {record.model: record.status for record in run.records}
+
+
+def assert_same_predictions(one: RunFolder, other: RunFolder) -> None:
+    assert [record.key for record in one.records] == [record.key for record in other.records]
+    for record in one.records:
+        pd.testing.assert_frame_equal(
+            one.predictions(record), other.predictions(record), check_exact=True
+        )
+
+
+@pytest.mark.slow
+def test_predictions_are_those_of_this_machine(bench: Bench, address: str) -> None:
+    models = ("naive_bayes", "svm_rbf", "random_forest", "modified_cnn")
+    here = bench.run("here", models=models)
+    there = bench.run("there", models=models, backend="dask", scheduler=address)
+    assert len(there.records) == 4
+    assert bench.diary.starts == bench.diary.ends == Counter(models)
+    assert bench.diary.epochs == {"modified_cnn": 2}
+    assert_same_predictions(here, there)
+    for one, other in zip(here.records, there.records, strict=True):
+        assert one.identity == other.identity
+        assert (one.status, one.threads, one.precision) == (
+            other.status, other.threads, other.precision,
+        )  # fmt: skip
+        assert one.machine == other.machine, "the workers are on this machine"
+        assert one.files.keys() == other.files.keys()
+        curve = here.history(one)
+        if curve is not None:
+            pd.testing.assert_frame_equal(curve, there.history(other), check_exact=True)
+
+
+def test_it_resumes_from_what_was_stored(bench: Bench, address: str) -> None:
+    bench.run("run")
+    run = bench.run("run", seeds=(0, 1), backend="dask", scheduler=address)
+    assert bench.diary.to_run == 2
+    assert bench.diary.starts == {"naive_bayes": 1, "decision_tree": 1}
+    assert len(run.records) == 4
+
+
+@pytest.mark.slow
+def test_trials_of_a_killed_worker_are_run_elsewhere(
+    bench: Bench, address: str, killers: Path
+) -> None:
+    models = ("kills_once", "kills_never", "naive_bayes")
+    marker = killers / "killed"
+    marker.write_text("here nobody is killed", encoding="utf-8")
+    here = bench.run("here", models=models)
+    marker.unlink()
+    with Client(address) as client:
+        before = client.run(os.getpid).values()
+        there = bench.run("there", models=models, backend="dask", scheduler=address)
+    assert int(marker.read_text(encoding="utf-8")) in before, "a worker was killed"
+    assert bench.diary.starts["kills_once"] == 2
+    assert set(statuses(there).values()) == {"ok"}
+    assert_same_predictions(here, there)
+
+
+@pytest.mark.slow
+def test_a_trial_that_always_kills_its_worker_fails_and_stops_no_other(
+    bench: Bench, address: str
+) -> None:
+    models = ("kills_always", "naive_bayes", "decision_tree")
+    run = bench.run("run", models=models, backend="dask", scheduler=address)
+    assert statuses(run) == {"kills_always": "failed", "naive_bayes": "ok", "decision_tree": "ok"}
+    (killer,) = (record for record in run.records if record.model == "kills_always")
+    assert "worker was lost each time" in killer.reason
+    assert bench.diary.starts["kills_always"] == dask_schedule.STARTS
+
+
+def test_a_timeout_ends_the_child_and_not_the_worker(bench: Bench, address: str) -> None:
+    models = ("kills_sleeps", "naive_bayes")
+    with Client(address) as client:
+        before = client.run(os.getpid)
+        run = bench.run("run", models=models, timeout=8.0, backend="dask", scheduler=address)
+        assert client.run(os.getpid).items() >= before.items()
+    assert statuses(run) == {"kills_sleeps": "timeout", "naive_bayes": "ok"}
+
+
+def test_arrays_reach_a_worker_without_the_folder_once(
+    bench: Bench, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def blind() -> None:
+        from leukbench.run import remote
+
+        keep = remote.sees
+
+        def sees(path: Path, file: Mapping[str, Any]) -> bool:
+            return str(path) != file["path"] and keep(path, file)
+
+        remote.sees, remote.sees_all = sees, keep  # type: ignore[attr-defined]
+
+    def heal() -> None:
+        from leukbench.run import remote
+
+        remote.sees = remote.sees_all  # type: ignore[attr-defined]
+
+    sent: list[tuple[str, str]] = []
+    send = dask_schedule.send_file
+
+    def counted(client: Client, path: Path, name: str, worker: str) -> None:
+        sent.append((path.name, worker))
+        send(client, path, name, worker)
+
+    monkeypatch.setattr(dask_schedule, "send_file", counted)
+    monkeypatch.setattr(dask_schedule, "PIECE", 10_000)
+    here = bench.run("here", seeds=(0, 1, 2))
+    with Client(address) as client:
+        client.run(blind)
+        try:
+            there = bench.run("there", seeds=(0, 1, 2), backend="dask", scheduler=address)
+        finally:
+            client.run(heal)
+    assert len(there.records) == 6
+    workers = {worker for _, worker in sent}
+    assert len(sent) == len(set(sent)) == 2 * len(workers), "the images and the fold, once each"
+    assert_same_predictions(here, there)
+
+
+def test_with_the_folder_in_sight_nothing_is_sent(
+    bench: Bench, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[object] = []
+    monkeypatch.setattr(dask_schedule, "send_file", lambda *arguments: sent.append(arguments))
+    bench.run("run", backend="dask", scheduler=address)
+    assert bench.diary.ends.total() == 2
+    assert not sent
+
+
+def test_a_file_that_cannot_be_written_there_fails_the_trial_with_a_reason(
+    bench: Bench, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def blind() -> None:
+        from leukbench.run import remote
+
+        remote.sees_all, remote.sees = remote.sees, lambda path, file: False  # type: ignore[attr-defined]
+
+    def heal() -> None:
+        from leukbench.run import remote
+
+        remote.sees = remote.sees_all  # type: ignore[attr-defined]
+
+    with Client(address) as client:
+        client.run(blind)
+        try:
+            run = bench.run("run", models=("naive_bayes",), backend="dask", scheduler=address)
+        finally:
+            client.run(heal)
+    assert statuses(run) == {"naive_bayes": "failed"}
+    assert "arrived damaged" in run.records[0].reason
+
+
+def test_a_worker_of_another_version_is_refused(
+    bench: Bench, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(cluster_module, "__version__", "99.0")
+        with pytest.raises(UsageError, match=r"has leukbench .*, this is 99\.0: install the same"):
+            bench.run("run", backend="dask", scheduler=address)
+    # one that joins later is found out by the trial
+    monkeypatch.setattr(dask_schedule, "__version__", "99.0")
+    run = bench.run("run", backend="dask", scheduler=address)
+    assert set(statuses(run).values()) == {"failed"}
+    assert all("install the same version" in record.reason for record in run.records)
+
+
+def test_what_does_not_fit_is_one_sentence(
+    make_folder: MakeFolder,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(cluster_module, "CONNECT_SECONDS", 1.0)
+    command = ["run-all", "--data", str(make_folder())]
+
+    def said(*more: str) -> str:
+        assert run_command_line([*command, *more]) == 3
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1, error
+        return error
+
+    dask = ("--backend", "dask")
+    assert "did you mean dask" in said("--backend", "desk")
+    assert "add --backend dask" in said("--scheduler", "tcp://127.0.0.1:8786")
+    nobody = "tcp://127.0.0.1:9"
+    for address in (nobody, "nonsense://x", "127.0.0.1:no"):
+        found = said(*dask, "--scheduler", address)
+        assert f"--scheduler {address} cannot be reached" in found
+        assert "dask scheduler" in found
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    assert "pip install 'leukbench[dask]'" in said(*dask)
+
+
+def test_a_scheduler_without_workers_is_one_sentence(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_module, "WORKER_SECONDS", 1.0)
+    with (
+        LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0") as empty,
+        pytest.raises(UsageError, match="has no worker after 1 s: start some with 'dask worker"),
+    ):
+        bench.run("run", backend="dask", scheduler=empty.scheduler_address)
+
+
+def test_dask_is_imported_only_when_it_is_chosen(bench: Bench) -> None:
+    code = (
+        "import sys\nfrom leukbench.cli.app import run_command_line\n"
+        f"run_command_line(['run-all', '--data', {str(bench.data)!r}, '--models', 'svm_rbf', '--dry-run'])\n"
+        "print({'dask', 'distributed'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("own", [True, False], ids=["own workers", "workers of others"])
+def test_an_interrupt_ends_the_children_and_keeps_what_was_finished(
+    bench: Bench, address: str, tmp_path: Path, own: bool
+) -> None:
+    out, toml = tmp_path / "out", tmp_path / "small.toml"
+    toml.write_text(
+        'name = "small"\n[audit]\nprobes = false\nallow_duplicates_across_split = true\n',
+        encoding="utf-8",
+    )
+    command = [sys.executable, "-m", "leukbench", "run-all", "--data", str(bench.data)]
+    command += ["--protocol", str(toml), "--models", "kills_sleeps,naive_bayes", "--jobs", "2"]
+    command += ["--out", str(out), "--backend", "dask"]
+    command += [] if own else ["--scheduler", address]
+    with Client(address) as client:
+        workers = [psutil.Process(pid) for pid in client.run(os.getpid).values()]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("ok "):
+            break
+    parents = [psutil.Process(process.pid)] if own else workers
+    children = [child for parent in parents for child in parent.children(recursive=True)]
+    assert children
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to workers of its own too
+    rest = process.stderr.read()
+    assert process.wait(timeout=60) == 130, rest
+    assert rest.splitlines() == ["leukbench: interrupted; what was finished is kept."]
+    assert psutil.wait_procs(children, timeout=20)[1] == []
+    assert all(worker.is_running() for worker in workers)
+    assert statuses(RunFolder(out)) == {"naive_bayes": "ok"}
