@@ -202,6 +202,8 @@ def _row_data(verdict: RowVerdict) -> dict[str, Any]:
         "printed": verdict.row.cells,
         "hints": list(verdict.hints),
     }
+    if verdict.matrix is not None:
+        data["matrix"] = [list(line) for line in verdict.matrix]
     reading, table = verdict.reading, verdict.table
     if reading is not None and table is not None:
         shares = {

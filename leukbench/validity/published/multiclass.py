@@ -10,7 +10,7 @@ the diagonal forbidden).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
@@ -79,13 +79,18 @@ def find_matrices(report: ReportConstraints) -> Matrices:
     found: list[Matrix] = []
     try:
         for margins in search.margins():
-            for matrix in _fill(report.supports, margins, search):
+            for matrix in _fill(report.supports, margins, search.step):
                 found.append(matrix)
                 if len(found) >= LISTED:
                     return Matrices(tuple(found), False)
     except _Stopped:
         return Matrices(tuple(found), False)
     return Matrices(tuple(found), True)
+
+
+def any_matrix(supports: tuple[int, ...], margins: list[tuple[int, int]]) -> Matrix | None:
+    """One matrix with these supports and (correct, predicted) images a class; None if none has them."""
+    return next(_fill(supports, margins, lambda: None), None)
 
 
 def shares(matrix: Matrix) -> dict[str, list[Fraction]]:
@@ -215,7 +220,7 @@ def _times(interval: Interval | None, factor: int) -> Interval:
 
 
 def _fill(
-    supports: tuple[int, ...], margins: list[tuple[int, int]], search: _Search
+    supports: tuple[int, ...], margins: list[tuple[int, int]], step: Callable[[], None]
 ) -> Iterator[Matrix]:
     """Every matrix with these supports, diagonal and predicted totals."""
     missed = [s - d for s, (d, _) in zip(supports, margins, strict=True)]
@@ -226,7 +231,7 @@ def _fill(
             yield []
             return
         for row in _spread(missed[i], i, left, missed[i + 1 :]):
-            search.step()
+            step()
             rest = [a - b for a, b in zip(left, row, strict=True)]
             for below in rows(i + 1, rest):
                 yield [row, *below]

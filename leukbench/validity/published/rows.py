@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from math import ceil, floor
 
+from leukbench.validity.published.averages import decide
 from leukbench.validity.published.binary import Table
 from leukbench.validity.published.cone import bounds, extreme_rays
-from leukbench.validity.published.hull import can_be_macro
 from leukbench.validity.published.macro import contradictions, weighted_possible
+from leukbench.validity.published.multiclass import Matrix
 from leukbench.validity.published.readings import (
     ENOUGH,
     Hypothesis,
@@ -26,6 +27,9 @@ from leukbench.validity.published.tables import METRICS, PublishedRow
 CONSISTENT, OPEN, IMPOSSIBLE = "consistent", "open", "impossible"
 #: The kind of a row that is not binary, and may be an average over classes.
 UNSETTLED = "not binary"
+UNDECIDED = "not decided: no contradiction, but no confusion matrix that prints it was found either"
+#: Boxes searched to see whether a row without one of its cells could be true.
+SHORT = 10
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,10 @@ class RowVerdict:
         For a binary row: the reading that fits, or the likeliest explanation of an impossible one.
     hints : tuple of str
         One sentence each: broken bounds, cells that cannot be, units.
+    ranges : dict of str to Interval
+        For a binary row, what its cells leave of the metrics that it does not print.
+    matrix : Matrix or None
+        For a consistent macro-averaged row, a confusion matrix that prints it; rows are true classes.
     """
 
     row: PublishedRow
@@ -53,6 +61,7 @@ class RowVerdict:
     reading: Hypothesis | None = None
     hints: tuple[str, ...] = ()
     ranges: dict[str, Interval] = field(default_factory=dict)
+    matrix: Matrix | None = None
 
     @property
     def table(self) -> Table | None:
@@ -142,14 +151,20 @@ def _judge_binary(
 def _judge_macro(
     row: PublishedRow, cells: dict[str, Cell], classes: int | None, limit: int
 ) -> RowVerdict:
+    units = mixed_units(cells)
     hints = _macro_faults(row, cells, classes)
     if not hints:
-        return RowVerdict(row, "macro", CONSISTENT, cells, None, mixed_units(cells))
+        outcome = decide(cells, row.supports, classes, limit)
+        if outcome.matrix is not None:
+            return RowVerdict(row, "macro", CONSISTENT, cells, None, units, matrix=outcome.matrix)
+        if not outcome.impossible:
+            return RowVerdict(row, "macro", OPEN, cells, None, (UNDECIDED, *units))
+        hints = [_no_matrix(row)]
     for metric in cells if len(cells) >= ENOUGH else ():
         rest = {m: c for m, c in cells.items() if m != metric}
-        if not _macro_faults(row, rest, classes):
+        if not _macro_faults(row, rest, classes) and not _ruled_out(row, rest):
             hints.append(f"without {metric} {cells[metric].text} nothing contradicts it")
-    return RowVerdict(row, "macro", IMPOSSIBLE, cells, None, (*hints, *mixed_units(cells)))
+    return RowVerdict(row, "macro", IMPOSSIBLE, cells, None, (*hints, *units))
 
 
 def _macro_faults(row: PublishedRow, cells: dict[str, Cell], classes: int | None) -> list[str]:
@@ -160,14 +175,17 @@ def _macro_faults(row: PublishedRow, cells: dict[str, Cell], classes: int | None
         n, (low, high) = sum(row.supports), intervals["accuracy"]
         if ceil(low * n) > floor(high * n):
             faults.append(f"accuracy {cells['accuracy'].text} is no count out of {n} images")
-    if (
-        not faults
-        and supports
-        and not can_be_macro(intervals, supports, f1_of_printed_cells(cells))
-    ):
-        images = "/".join(map(str, supports))
-        faults.append(f"no confusion matrix with {images} images a class prints it")
     return faults
+
+
+def _ruled_out(row: PublishedRow, cells: dict[str, Cell]) -> bool:
+    """Whether a short search proves that known supports do not print the cells."""
+    return len(row.supports) > 1 and decide(cells, row.supports, boxes=SHORT).impossible
+
+
+def _no_matrix(row: PublishedRow) -> str:
+    images = "/".join(map(str, row.supports))
+    return f"no confusion matrix with {images} images a class prints it"
 
 
 def reject(verdict: RowVerdict, limit: int) -> RowVerdict:

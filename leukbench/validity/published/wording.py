@@ -58,6 +58,12 @@ def row_lines(verdict: RowVerdict) -> list[str]:
             lines.append(f"    cut off, not rounded: {', '.join(cut)}")
     elif verdict.status != CONSISTENT and verdict.kind == "binary":
         lines.append("    no reading with one misprinted cell explains it")
+    if verdict.matrix is not None:
+        images = "/".join(str(sum(line)) for line in verdict.matrix)
+        lines.append(
+            f"    one matrix that prints it, {images} images a class (rows true, columns predicted):"
+        )
+        lines.append(f"    {[list(line) for line in verdict.matrix]}")
     for metric, (low, high) in verdict.ranges.items():
         lines.append(f"    {metric}, not printed, lies in {show(low)} to {show(high)} %")
     return lines
