@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--repeats", type=int, help="how often each side is measured (3; quick 1)")
     add("--epochs", type=int, help="epochs in the comparison with the plain script (2; full 30)")
     add("--images", type=int, help=f"so many images instead of all (quick {QUICK_IMAGES})")
+    add("--models", help="some models, in every benchmark that measures several")
     add("--sizes", help=f"numbers of images at which growth is measured ({SIZES})")
     add("--many", type=int, help=f"images at which the parent's memory is measured ({MANY})")
     add("--torch-python", type=Path, help="a Python that has PyTorch, for the rows against it")
@@ -90,6 +91,7 @@ def _measure(given: argparse.Namespace, workspace: Path) -> dict[str, object]:
         ),
         many=given.many or (QUICK_MANY if given.quick else MANY),
         torch_python=given.torch_python and given.torch_python.absolute(),
+        models=tuple(given.models.split(",")) if given.models else (),
     )
     described = {
         "command": _command(),
@@ -98,6 +100,7 @@ def _measure(given: argparse.Namespace, workspace: Path) -> dict[str, object]:
         "repeats": settings.repeats,
         "epochs": settings.epochs,
         "images": fewer,
+        "models": list(settings.models),
         "sizes": list(settings.sizes),
         "many": settings.many,
     }

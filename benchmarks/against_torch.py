@@ -16,9 +16,10 @@ QUICK_IMAGES = {"modified_cnn": 1280, "mobilenet_v2": 640}
 def measure(settings: Settings) -> Outcome:
     """Images a second of leukbench over those of PyTorch, in epochs after the first."""
     torch = _describe(settings)
-    found = call("benchmarks.training:auto_precisions", cache=settings.cache, models=NETWORKS)
+    names = settings.chosen(NETWORKS)
+    found = call("benchmarks.training:auto_precisions", cache=settings.cache, models=names)
     lines = []
-    for name in NETWORKS:
+    for name in names:
         precision = found["precisions"][name]
         images = QUICK_IMAGES.get(name, 256) if settings.quick else 2604
         work: dict[str, Any] = {

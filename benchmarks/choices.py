@@ -47,7 +47,7 @@ def _epochs(runs: list[dict[str, Any]]) -> list[float]:
 
 def _precision(settings: Settings, precisions: dict[str, str]) -> list[Line]:
     lines = []
-    for name in NETWORKS:
+    for name in settings.chosen(NETWORKS):
         chosen = precisions[name]
         other = "float32" if chosen != "float32" else "mixed_bfloat16"
         work: dict[str, Any] = {"model": name, "images": _images(settings, name), "epochs": 3}
@@ -71,7 +71,7 @@ def _precision(settings: Settings, precisions: dict[str, str]) -> list[Line]:
 
 def _jit(settings: Settings, precisions: dict[str, str], refused: list[str]) -> list[Line]:
     lines = []
-    for name in FEW if settings.quick else NETWORKS:
+    for name in settings.chosen(FEW if settings.quick else NETWORKS):
         work: dict[str, Any] = {"model": name, "precision": precisions[name]}
         work |= {"images": min(640, _images(settings, name)), "epochs": 3}
         try:
@@ -102,7 +102,7 @@ def _jit(settings: Settings, precisions: dict[str, str], refused: list[str]) -> 
 
 def _side_by_side(settings: Settings, precisions: dict[str, str]) -> list[Line]:
     lines = []
-    for name in FEW:
+    for name in settings.chosen(FEW):
         options: dict[str, Any] = {
             "models": [name],
             "seeds": [0, 1],
@@ -131,7 +131,7 @@ def _side_by_side(settings: Settings, precisions: dict[str, str]) -> list[Line]:
 
 def _feeding(settings: Settings, precisions: dict[str, str]) -> list[Line]:
     lines = []
-    for name in FEW:
+    for name in settings.chosen(FEW):
         work: dict[str, Any] = {"model": name, "precision": precisions[name]}
         work |= {"images": _images(settings, name), "epochs": 4}
         sides = alternate(

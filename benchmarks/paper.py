@@ -28,10 +28,11 @@ def measure(settings: Settings) -> Outcome:
     )
     limit = call("benchmarks.training:matrix_peaks", seconds=0.5 if settings.quick else 2.0)
     target = TARGETS["paper"]
+    what = f"{len(settings.chosen(MODELS))} models"
     ours, theirs = [side["wall_seconds"] for side in own], [side["wall_seconds"] for side in plain]
     lines = [
         Line(
-            f"all ten models, {settings.epochs} epochs",
+            f"{what}, {settings.epochs} epochs",
             ratios(theirs, ours),
             "x",
             target if settings.epochs == EPOCHS else None,
@@ -42,7 +43,7 @@ def measure(settings: Settings) -> Outcome:
         ours, theirs = [_extrapolated(s) for s in own], [_extrapolated(s) for s in plain]
         lines.append(
             Line(
-                f"all ten models, {EPOCHS} epochs, EXTRAPOLATED",
+                f"{what}, {EPOCHS} epochs, EXTRAPOLATED",
                 ratios(theirs, ours),
                 "x",
                 target,
@@ -65,7 +66,11 @@ def measure(settings: Settings) -> Outcome:
 
 def _own_side(settings: Settings) -> Side:
     answer = run_in_child(
-        settings, settings.fresh("cache"), models=list(MODELS), seeds=[0], epochs=settings.epochs
+        settings,
+        settings.fresh("cache"),
+        models=settings.chosen(MODELS),
+        seeds=[0],
+        epochs=settings.epochs,
     )
     answer["models"] = {record["model"]: record for record in answer["records"]}
     return answer
@@ -75,6 +80,7 @@ def _plain_side(settings: Settings) -> Side:
     out = settings.fresh("plain") / "plain.json"
     command = [sys.executable, "-m", "benchmarks.plain_script", str(settings.images)]
     command += ["--epochs", str(settings.epochs), "--out", str(out)]
+    command += ["--models", ",".join(settings.chosen(MODELS))]
     _, seconds = run(command)
     found: Side = json.loads(out.read_text(encoding="utf-8"))
     return found | {"wall_seconds": seconds}
@@ -91,6 +97,7 @@ def _extrapolated(side: Side) -> float:
     further = sum(
         (EPOCHS - _epochs(side["models"][name])) * _own_or_plain_epoch(side, name)
         for name in NETWORKS
+        if name in side["models"]
     )
     return float(side["wall_seconds"] + further)
 
@@ -107,7 +114,7 @@ def _own_or_plain_epoch(side: Side, name: str) -> float:
 
 def _per_model(own: list[Side], plain: list[Side]) -> list[Line]:
     lines = []
-    for name in MODELS:
+    for name in [name for name in MODELS if name in own[0]["models"]]:
         ours = [side["models"][name] for side in own]
         theirs = [side["models"][name] for side in plain]
         precision = f" ({ours[0]['precision']})" if ours[0]["precision"] else ""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -143,14 +144,14 @@ def train_classical(name: str, x: Any, y: Any, x_test: Any, y_test: Any) -> dict
     }
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Compare all models."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("images", type=Path)
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--models", default=",".join([*NETWORKS, *CLASSICAL]))
     parser.add_argument("--out", type=Path)
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
 
     start = time.perf_counter()
     images, labels = load_images(given.images)

@@ -43,6 +43,8 @@ class Settings:
         Number of images at which the parent's memory is measured besides.
     torch_python : Path or None
         A Python that has PyTorch.
+    models : tuple of str
+        Restricts the models of every benchmark that measures several; empty for all of them.
     """
 
     data: Path
@@ -54,11 +56,16 @@ class Settings:
     sizes: tuple[int, ...]
     many: int
     torch_python: Path | None = None
+    models: tuple[str, ...] = ()
 
     @property
     def cache(self) -> Path:
         """leukbench's cache for all benchmarks that do not measure the filling of one."""
         return self.workspace / "cache"
+
+    def chosen(self, names: Sequence[str]) -> list[str]:
+        """Those of `names` that are to be measured."""
+        return [name for name in names if not self.models or name in self.models]
 
     def fresh(self, name: str) -> Path:
         """A new empty folder in the workspace."""

@@ -18,11 +18,12 @@ def measure(settings: Settings) -> Outcome:
     the peak is the best of several sizes of matrix product, measured in the same process before and
     after training.
     """
+    names = settings.chosen(NETWORKS)
     images, epochs = (512, 3) if settings.quick else (2604, 4)
-    found = call("benchmarks.training:auto_precisions", cache=settings.cache, models=NETWORKS)
+    found = call("benchmarks.training:auto_precisions", cache=settings.cache, models=names)
     precisions = found["precisions"]
     lines = []
-    for name in NETWORKS:
+    for name in names:
         runs = [
             call(
                 "benchmarks.training:train",
