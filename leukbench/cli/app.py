@@ -24,6 +24,8 @@ from leukbench.cli import (
 )
 from leukbench.errors import LeukbenchError, UsageError
 
+INTERRUPTED = 130
+
 app = typer.Typer(
     name="leukbench",
     help="Referee for leukaemia image classifiers: same images, same split, every prediction kept.",
@@ -89,6 +91,8 @@ def run_command_line(arguments: list[str]) -> int:
     rest = [argument for argument in arguments if argument != "--debug"]
     try:
         code = app(rest, standalone_mode=False)
+        if code == INTERRUPTED:  # Typer's own answer to an interrupt
+            raise KeyboardInterrupt
         return code if isinstance(code, int) else 0
     except LeukbenchError as error:
         if debug:
@@ -103,7 +107,7 @@ def run_command_line(arguments: list[str]) -> int:
         return UsageError.exit_code
     except (KeyboardInterrupt, typer.Abort):
         print("leukbench: interrupted; what was finished is kept.", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         return 0
     except OSError as error:

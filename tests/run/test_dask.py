@@ -409,18 +409,20 @@ def test_an_interrupt_ends_the_children_and_keeps_what_was_finished(
     command += ["--out", str(out), "--backend", "dask"]
     command += [] if own else ["--scheduler", address]
     with Client(address) as client:
+        client.wait_for_workers(WORKERS)
         workers = [psutil.Process(pid) for pid in client.run(os.getpid).values()]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("ok "):
-            break
-    parents = [psutil.Process(process.pid)] if own else workers
-    children = [child for parent in parents for child in parent.children(recursive=True)]
-    assert children
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to workers of its own too
-    rest = process.stderr.read()
-    assert process.wait(timeout=60) == 130, rest
+    with process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("ok "):
+                break
+        parents = [psutil.Process(process.pid)] if own else workers
+        children = [child for parent in parents for child in parent.children(recursive=True)]
+        assert children
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to workers of its own too
+        rest = process.stderr.read()
+        assert process.wait(timeout=60) == 130, rest
     assert rest.splitlines() == ["leukbench: interrupted; what was finished is kept."]
     assert psutil.wait_procs(children, timeout=20)[1] == []
     assert all(worker.is_running() for worker in workers)
