@@ -60,12 +60,18 @@ class Mean(ClassifierMixin, BaseEstimator):
     def predict(self, X):
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
+    @property
+    def model_(self):
+        if self.mode == "undone":
+            os._exit(7)
+        raise AttributeError("this is no network")
+
 
 def make(mode):
     return lambda **parameters: Mean(mode=mode, **parameters)
 
 
-MODES = ("ok", "raises", "sleeps", "dies", "grows", "constant", "spies")
+MODES = ("ok", "raises", "sleeps", "dies", "grows", "constant", "spies", "undone")
 globals().update({f"make_{mode}": make(mode) for mode in MODES})
 SPECS = tuple(
     ModelSpec(

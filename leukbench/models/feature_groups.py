@@ -55,7 +55,7 @@ def feature_groups(transformer: Any, channels: int) -> list[FeatureGroup]:
     Returns
     -------
     list of FeatureGroup
-        Of each feature first its parts, which share no column, and then the whole of it. Empty where
+        Of each feature first the whole of it, and then its parts, which share no column. Empty where
         the meaning of the columns is not known.
     """
     parts = [transformer]
@@ -89,18 +89,18 @@ def _rings(height: int, width: int) -> Iterator[FeatureGroup]:
     radius = np.hypot(fft.fftfreq(height)[:, None], fft.rfftfreq(width)[None, :]).ravel()
     edges = np.linspace(0.0, radius.max(), RINGS + 1)
     ring = np.digitize(radius, edges[1:-1])
+    yield FeatureGroup("Fourier spectrum", WHOLE, np.arange(len(radius)))
     for number in range(RINGS):
         columns = np.flatnonzero(ring == number)
         if len(columns):
             name = f"{edges[number]:.2f}–{edges[number + 1]:.2f} cycles a pixel"
             yield FeatureGroup("Fourier spectrum", name, columns)
-    yield FeatureGroup("Fourier spectrum", WHOLE, np.arange(len(radius)))
 
 
 def _bands(feature: str, bins: int, bands: int, start: int) -> Iterator[FeatureGroup]:
     """Bands of a histogram's bins, by the values 0..255 that fall into them."""
     step = 256 // bins
+    yield FeatureGroup(feature, WHOLE, np.arange(bins) + start)
     for columns in np.array_split(np.arange(bins), min(bands, bins)):
         name = f"values {columns[0] * step}–{(columns[-1] + 1) * step - 1}"
         yield FeatureGroup(feature, name, columns + start)
-    yield FeatureGroup(feature, WHOLE, np.arange(bins) + start)

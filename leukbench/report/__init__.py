@@ -15,8 +15,8 @@ def write_report(path: Path, images_root: Path | None = None) -> list[Path]:
     path : Path
         The run folder.
     images_root : Path, optional
-        Folder that holds the class folders, for the figures that show images; without it no picture
-        of a cell is written.
+        Folder of the images, as ``run-all --data`` was given it, for the figures that show some;
+        without it no picture of a cell is written.
 
     Returns
     -------
@@ -26,18 +26,20 @@ def write_report(path: Path, images_root: Path | None = None) -> list[Path]:
     Raises
     ------
     DataError
-        Where `path` is no run folder, a file of it is damaged, or it cannot be written.
+        Where `path` is no run folder, a file of it is damaged, it cannot be written, or
+        `images_root` does not hold the run's images.
     """
     from leukbench.report.figures import write_figures
     from leukbench.report.html import make_report
-    from leukbench.report.images import stored_images
+    from leukbench.report.images import heat_strips, image_folder, stored_images
     from leukbench.report.results import Results
     from leukbench.report.tables import write_tables
     from leukbench.runfolder import RunFolder
 
     folder = RunFolder(path)
     results = Results(folder)
+    images_root = image_folder(results, images_root)
     tables = write_tables(folder, results)
     figures = write_figures(folder, images_root, results)
-    images = stored_images(figures, images_root)
+    images = stored_images(figures, images_root) | heat_strips(results, images_root)
     return [*tables, *figures, make_report(folder, results, images)]

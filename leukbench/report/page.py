@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from leukbench.report import audit_view
+from leukbench.report.explanations import explanation_of
 from leukbench.report.formats import (
     MISSING,
     NOT_REPORTED,
@@ -20,7 +21,7 @@ from leukbench.report.formats import (
     published_percent,
     seconds,
 )
-from leukbench.report.images import Images, embedded
+from leukbench.report.images import Images, data_uri, embedded, strip_name
 from leukbench.report.notes import footnotes, group_word
 from leukbench.report.reproduce import reproduce_command
 from leukbench.report.results import INITIAL_WEIGHTS, SAME_DATA, Results, rows_of
@@ -73,7 +74,7 @@ def page(results: Results, images: Images) -> dict[str, Any]:
         "families": list(dict.fromkeys(results.comparison["family"])),
         "notes": footnotes(results),
         "figures": embedded(images),
-        "models": _models(results),
+        "models": _models(results, images),
         "pairs": _pairs(results),
         "audit": _audit(results),
         "protocol": dict(_flat(run["protocol"])),
@@ -138,13 +139,14 @@ def _cell(column: Column, row: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _models(results: Results) -> list[dict[str, Any]]:
+def _models(results: Results, images: Images) -> list[dict[str, Any]]:
     table = results.classification
     models = []
     for place, row in enumerate(rows_of(results.comparison)):
         name = row["model"]
         records = results.records[name]
         first = records[0]
+        heat = images.get(strip_name(name))
         classes = [
             [str(line["class"])]
             + [percent(line[key]) for key in ("precision", "recall", "specificity", "f1")]
@@ -160,6 +162,8 @@ def _models(results: Results) -> list[dict[str, Any]]:
                 "departures": first.departures,
                 "classes": classes,
                 "confusion": _confusion(results, name),
+                "explanation": explanation_of(results, name, drawn=heat is not None),
+                "heat": data_uri(heat) if heat else "",
                 "trials": [_trial(results, record) for record in records],
                 "layers": next((r.layers for r in records if r.layers), None) or [],
                 "failures": [

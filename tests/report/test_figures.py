@@ -167,4 +167,4 @@ def test_impossible_figure_says_what_it_needs(plain: RunFolder, name: str) -> No
 
 def test_registry_names_every_figure_once() -> None:
     names = figure_names()
-    assert len(set(names)) == len(names) == 14
+    assert len(set(names)) == len(names) == 16

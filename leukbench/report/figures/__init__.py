@@ -14,10 +14,12 @@ from matplotlib.figure import Figure
 
 from leukbench.data.cache import write_bytes, write_text
 from leukbench.errors import UsageError
+from leukbench.report.explanations import heat_maps, importances
 from leukbench.report.figures import (
     architecture,
     classes,
     data,
+    explanations,
     pictures,
     probabilities,
     ranking,
@@ -126,6 +128,14 @@ FIGURES = MappingProxyType(
             "below the diagonal are overconfident.",
             _has_probabilities,
         ),
+        "importance": FigureSpec(
+            "Permutation importance",
+            explanations.importance,
+            "One panel a model: points of accuracy that are lost when a part of the features is "
+            "exchanged between test images; dark bars are whole features. Where parts tell the same, "
+            "each looks unimportant alone. The numbers stand in each model's section.",
+            lambda results: bool(importances(results)),
+        ),
         "learning_curves": FigureSpec(
             "Learning curves",
             training.learning_curves,
@@ -173,6 +183,15 @@ FIGURES = MappingProxyType(
             "Test images with the class that the best model predicts and its probability: right "
             "predictions above, wrong ones below.",
             lambda results: not results.ranked.empty,
+            "required",
+        ),
+        "gradcam": FigureSpec(
+            "Grad-CAM",
+            explanations.gradcam,
+            "The first test image of each class by file name, and below it the same under each "
+            "network's heat map: what is bright raised the score of the class that was called. Each "
+            "map is scaled to its own highest value. It tells where, not why.",
+            lambda results: bool(heat_maps(results)),
             "required",
         ),
     }
