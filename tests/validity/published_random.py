@@ -103,3 +103,20 @@ def altered(
         text = f"{new / scale:.{decimals}f}"
         if 0 <= new <= 100 and abs(float(text) * scale - old) >= 1 - 1e-9:
             return PublishedRow(true.name, {**true.cells, metric: text}, true.kind, true.supports)
+
+
+def realistic_matrix(rng: np.random.Generator) -> np.ndarray:
+    """A matrix as papers have them: 3 to 5 uneven classes, 100 to 3000 images, 70 to 99 % right."""
+    k = int(rng.integers(3, 6))
+    n = int(np.exp(rng.uniform(np.log(100), np.log(3000))))
+    supports = np.maximum(rng.multinomial(n, rng.dirichlet(np.full(k, 5.0))), 5)
+    wrong = rng.uniform(0.01, 0.3)
+    matrix = np.zeros((k, k), dtype=int)
+    for i, support in enumerate(supports):
+        missed = min(wrong * rng.uniform(0.4, 1.6), 0.95)
+        shares = rng.dirichlet(np.ones(k))
+        shares[i] = 0
+        shares *= missed / shares.sum()
+        shares[i] = 1 - missed
+        matrix[i] = rng.multinomial(support, shares)
+    return matrix

@@ -120,7 +120,7 @@ def _residuals(x: Real, n: Floats, wrong: Floats, targets: Targets) -> tuple[Flo
     slopes = [(one, nil, nil), (nil, one, nil), (nil, nil, one)]
     for metric, (value, *by) in averages.items():
         low, high = targets.window(metric)
-        clear = CLEAR * (high - low)
+        clear = CLEAR * (high - low) if high - low < 1 else 0.0
         mean = value.mean(axis=1, keepdims=True)
         off.append(np.clip(mean, low + clear, high - clear) - mean)
         slopes.append((by[0] / k, by[1] / k, by[2] / k))
