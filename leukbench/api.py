@@ -303,6 +303,8 @@ def run(
         Seconds that one trial may take.
     skip_unreadable, fresh, save_models : bool
         As the options of ``run-all``.
+    weights : str
+        What networks at native size start from: ``none`` (random), ``imagenet``, or a file.
     progress : bool
         Write a line to standard error when a trial begins and ends.
 

@@ -68,6 +68,8 @@ class RunOptions:
         Leave out images that cannot be read; run again what is finished.
     save_models : bool
         Keep the fitted models.
+    weights : str
+        What networks at native size start from: ``none``, ``imagenet`` or the name of a file.
     command : str
         What was typed, for the record.
     """
@@ -87,6 +89,7 @@ class RunOptions:
     skip_unreadable: bool = False
     fresh: bool = False
     save_models: bool = False
+    weights: str = "none"
     command: str = ""
 
 
@@ -153,7 +156,7 @@ def prepare(options: RunOptions) -> Preparation:
         refuse_leakage(report, allow=False)
     folds = _chosen_folds(split, options.folds)
     seeds = tuple(options.seeds or protocol.seeds)
-    plans = plan_models(protocol, source, split, models, seeds, folds)
+    plans = plan_models(protocol, source, split, models, seeds, folds, options.weights)
     if protocol.audit.probes:
         plans += plan_probes(protocol, source, split, PROBES, folds)
     out = options.out or Path("results") / f"{source.name}-{protocol.name}"
