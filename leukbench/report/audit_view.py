@@ -59,8 +59,9 @@ def partner_sentences(results: Results) -> list[str]:
     allowed = folder.run["protocol"]["audit"]["allow_duplicates_across_split"]
     seen, tested = seen_copies(folder.split)
     report = audit_of(folder)
+    looked = report is not None and bool(report.split)
     leaked = sum(fold.leaked for fold in report.split) if report else 0
-    if not allowed and not seen and not leaked:
+    if not seen and not leaked and (looked or not allowed):
         return []
     start = (
         "The protocol allows duplicates across the split"

@@ -24,7 +24,7 @@ from leukbench.report.formats import (
 from leukbench.report.images import Images, data_uri, embedded, strip_name
 from leukbench.report.notes import footnotes, group_word
 from leukbench.report.reproduce import reproduce_command
-from leukbench.report.results import INITIAL_WEIGHTS, SAME_DATA, Results, rows_of
+from leukbench.report.results import INITIAL_WEIGHTS, Results, rows_of
 from leukbench.report.tables import published_cell
 from leukbench.report.verdict import verdict
 from leukbench.runfolder import TrialRecord
@@ -158,7 +158,7 @@ def _models(results: Results, images: Images) -> list[dict[str, Any]]:
                 "anchor": f"model-{place}",
                 "title": row["title"],
                 "facts": _facts(row, first),
-                "published": _published(row, first),
+                "published": _published(results, row, first),
                 "departures": first.departures,
                 "classes": classes,
                 "confusion": _confusion(results, name),
@@ -195,7 +195,9 @@ def _known(value: Any) -> float | None:
     return None if value is None or pd.isna(value) else float(value)
 
 
-def _published(row: Mapping[str, Any], record: TrialRecord) -> dict[str, Any] | None:
+def _published(
+    results: Results, row: Mapping[str, Any], record: TrialRecord
+) -> dict[str, Any] | None:
     """Printed and measured values side by side, in columns of their own."""
     if record.published is None:
         return None
@@ -204,8 +206,7 @@ def _published(row: Mapping[str, Any], record: TrialRecord) -> dict[str, Any] | 
         (name, getattr(record.published, name), percent(_known(row[name]))) for name in names
     ]
     return {
-        "source": record.published.source,
-        "same": row["published_source"].endswith(SAME_DATA),
+        "source": results.source(record),
         "values": [
             (name.capitalize(), published_percent(text) if text else NOT_REPORTED, measured)
             for name, text, measured in printed

@@ -23,6 +23,7 @@ PAPER_DATASET = "all-pbs"
 
 SAME_DATA = "this data set"
 OTHER_DATA = "another data set"
+_OTHER_DATA_IN_SOURCE = " and other data"
 
 COLUMNS = (
     "model", "title", "family", "status", "trials",
@@ -203,11 +204,17 @@ class Results:
         published = record.published
         if published is None or not published.accuracy:
             return {"published_accuracy": NOT_REPORTED, "published_source": ""}
-        where = SAME_DATA if self.belongs(record) else OTHER_DATA
         return {
             "published_accuracy": published.accuracy,
-            "published_source": f"{published.source}; {where}",
+            "published_source": self.source(record),
         }
+
+    def source(self, record: TrialRecord) -> str:
+        """Where a model's published values stand, and of which data they are, which is said once."""
+        if record.published is None:
+            return ""
+        where = SAME_DATA if self.belongs(record) else OTHER_DATA
+        return f"{record.published.source.removesuffix(_OTHER_DATA_IN_SOURCE)}; {where}"
 
 
 def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from leukbench.report.figures import draw, possible
 from leukbench.report.html import render_report
 from leukbench.report.images import heat_strips
 from leukbench.report.results import Results
+from leukbench.report.tables import write_tables
 from leukbench.runfolder import HEAT_MAPS, IMPORTANCE, RunFolder
 from leukbench.verify import verify_run
 from tests.fake_explanations import GROUPS, explain_run, write_explanation
@@ -138,7 +139,7 @@ def test_damaged_explanation_is_named(tmp_path: Path, family: str, name: str) ->
 
 def test_verify_names_an_explanation_that_was_changed(tmp_path: Path) -> None:
     folder = explain_run(make_run(tmp_path))
-    write_report(tmp_path)
+    write_tables(folder)
     assert verify_run(tmp_path) == []
     record = next(r for r in folder.records if HEAT_MAPS in r.files)
     path = folder.trial_path(record) / HEAT_MAPS

@@ -96,6 +96,14 @@ def test_published_values_stay_as_printed_and_say_whose_data_they_are(tmp_path: 
     assert "it did not come back, the measured value is 12.7 points below" in text
 
 
+def test_other_data_are_told_once(tmp_path: Path) -> None:
+    source = "A paper, Table 1; from another paper and other data"
+    published = {"accuracy": "90.1", "source": source, "same_data": False}
+    folder = make_run(tmp_path, (FakeModel("m", "M", "deep", 0.9, published=published),))
+    (told,) = comparison_table(folder)["published_source"]
+    assert told == "A paper, Table 1; from another paper; another data set"
+
+
 def test_no_published_value_belongs_to_a_data_set_that_the_paper_did_not_use(
     plain: RunFolder,
 ) -> None:

@@ -14,6 +14,7 @@ from leukbench.report.results import Results
 from leukbench.report.verdict import verdict
 from leukbench.runfolder import RunFolder
 from tests.fake_run import MODELS, PROBE, FakeModel, make_run
+from tests.report.conftest import audit_of_split
 
 
 def texts(folder: RunFolder) -> list[str]:
@@ -37,6 +38,14 @@ def test_audit_is_told_with_the_accuracy_on_the_clean_rest(audited: RunFolder) -
     said = " ".join(texts(audited))
     assert "5 of 40 have a partner of any kind there (0 a near-duplicate, 5 an overlapping" in said
     assert "On the 35 test images without a partner in training, the best model, VGG16" in said
+
+
+def test_nothing_is_said_of_partners_where_the_audit_found_none(tmp_path: Path) -> None:
+    folder = make_run(tmp_path)
+    assert folder.run["protocol"]["audit"]["allow_duplicates_across_split"]
+    assert any("no audit has looked" in s for s in texts(folder))
+    (tmp_path / "audit.json").write_text(json.dumps(audit_of_split(folder, leaked=0)))
+    assert not any("duplicate" in s or "partner" in s for s in texts(RunFolder(tmp_path)))
 
 
 def test_accuracy_on_clean_images_is_recomputed_from_the_predictions(audited: RunFolder) -> None:
