@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from leukbench.validity.published.rows import CONSISTENT, IMPOSSIBLE, judge_row
+from leukbench.validity.published.rows import CONSISTENT, IMPOSSIBLE, OPEN, judge_row
 from leukbench.validity.published.tables import PublishedRow
 from tests.validity.published_random import altered, random_binary, random_macro, row
 
@@ -26,7 +26,7 @@ def test_true_binary_rows_are_consistent(kind: str, with_supports: bool) -> None
 @pytest.mark.parametrize("kind", ["macro", "auto"])
 def test_true_macro_rows_are_never_called_false(kind: str) -> None:
     rng = np.random.default_rng(12)
-    for i in range(180):
+    for i in range(40 if kind == "macro" else 180):
         decimals, percent = STYLES[i % len(STYLES)]
         shares, supports = random_macro(rng)
         true = row(shares, rng, decimals, percent, kind)
@@ -35,12 +35,17 @@ def test_true_macro_rows_are_never_called_false(kind: str) -> None:
 
 
 def test_true_macro_rows_with_supports_are_consistent() -> None:
+    """At five digits the one matrix among very many may not be found: then nothing is claimed."""
     rng = np.random.default_rng(13)
+    undecided = 0
     for i in range(40):
         decimals, percent = STYLES[i % len(STYLES)]
         shares, supports = random_macro(rng)
         true = row(shares, rng, decimals, percent, "macro", supports)
-        assert judge_row(true).status == CONSISTENT, true
+        status = judge_row(true).status
+        assert status == CONSISTENT or (status == OPEN and decimals + 2 * percent == 5), true
+        undecided += status == OPEN
+    assert undecided <= 2
 
 
 def test_a_true_row_of_a_test_set_larger_than_the_search_is_not_called_false() -> None:

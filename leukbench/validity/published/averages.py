@@ -45,7 +45,11 @@ def decide(
         return _any(cells, lambda targets: search(KnownSupports(targets, supports), boxes))
     total = supports[0] if supports else None
     for k in (classes,) if classes else USUAL:
-        found = _any(cells, lambda targets, k=k: Outcome(find_test_set(targets, k, limit, total)))
+
+        def anywhere(targets: Targets, k: int = k) -> Outcome:
+            return Outcome(find_test_set(targets, k, limit, total))
+
+        found = _any(cells, anywhere)
         if found.matrix is not None:
             return found
     return Outcome()

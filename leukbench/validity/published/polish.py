@@ -19,7 +19,8 @@ Floats = npt.NDArray[np.float64]
 
 #: Part of each interval's width that is kept clear of its ends.
 CLEAR = 0.2
-DAMPING = 1e-9
+#: Least damping, and the first where starts are far; it is halved at every step.
+DAMPING, FIRST_DAMPING = 1e-9, 1e-2
 
 
 @dataclass
@@ -61,7 +62,8 @@ def polish(
     k = start.supports.shape[1]
     n, wrong = start.supports.sum(axis=1, keepdims=True), errors[:, None]
     now = start
-    for _ in range(steps):
+    first = FIRST_DAMPING if move_supports else DAMPING
+    for turn in range(steps):
         now = _feasible(now, n, wrong)
         off, slopes = _residuals(now, n, wrong, targets)
         images = np.sqrt(n) / 3
@@ -75,7 +77,7 @@ def polish(
         )
         scaled = slopes * scale[:, None, :]
         gram = scaled @ scaled.transpose(0, 2, 1)
-        ridge = DAMPING * np.trace(gram, axis1=1, axis2=2) + 1e-300
+        ridge = max(DAMPING, first * 0.5**turn) * np.trace(gram, axis1=1, axis2=2) + 1e-300
         gram += ridge[:, None, None] * np.eye(gram.shape[1])
         pull = np.linalg.solve(gram, off[..., None])
         step = (scaled.transpose(0, 2, 1) @ pull)[..., 0] * scale

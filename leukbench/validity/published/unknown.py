@@ -18,7 +18,7 @@ from leukbench.validity.published.targets import Targets
 #: Rounds of the search, and random starts in each.
 ROUNDS, STARTS = 12, 32
 #: Newton steps of a start; a start further than `CLOSE` from printing the row is dropped.
-STEPS, CLOSE = 60, 1e-3
+STEPS, CLOSE = 40, 1e-3
 #: Concentrations of the Dirichlet distributions that the supports start from: lopsided to even.
 EVENNESS = (0.5, 1.0, 3.0, 10.0)
 #: After half of the rounds, sizes up to this many times the limit are tried too.
