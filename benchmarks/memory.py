@@ -1,4 +1,4 @@
-"""Peak memory of the parent process while it prepares a run, at a few thousand images and at many."""
+"""Peak memory of the parent process of a run, at a few thousand images and at many."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
+from benchmarks.clock import Clock
 from benchmarks.process import Settings, call
 from benchmarks.result import TARGETS, Line, Outcome
 from benchmarks.small_images import write_small
@@ -16,14 +17,17 @@ T = TypeVar("T")
 
 
 def measure(settings: Settings) -> Outcome:
-    """Reading, audit, split, plans and preprocessing in a process that then ends."""
+    """All stages of a run in a process that then ends; the trial itself is in its child."""
     cases = [("images of the comparison", settings.images)]
     small = settings.fresh("many") / "small"
     cases.append(("SYNTHETIC images of 32x32 pixels", write_small(small, settings.many)))
     lines = []
     for title, data in cases:
         found = call(
-            "benchmarks.memory:prepare_peaks", cache=settings.fresh("cache"), data=str(data)
+            "benchmarks.memory:run_peaks",
+            cache=settings.fresh("cache"),
+            data=str(data),
+            out=str(settings.fresh("run") / "run"),
         )
         stages = "; ".join(
             f"{name} {values['peak_mb']:.0f} MiB in {values['seconds']:.1f} s"
@@ -47,8 +51,8 @@ def measure(settings: Settings) -> Outcome:
     )
 
 
-def prepare_peaks(data: str) -> dict[str, Any]:
-    """Prepare a run of the paper's protocol stage by stage.
+def run_peaks(data: str, out: str) -> dict[str, Any]:
+    """Carry out a run of the paper's protocol stage by stage, with one quick model.
 
     Returns
     -------
@@ -56,24 +60,18 @@ def prepare_peaks(data: str) -> dict[str, Any]:
         ``images``, ``peak_mb`` of all, and of each stage its seconds and its own peak.
     """
     stages = Stages()
-
-    def imports() -> None:
-        for name in ("leukbench.run.execute", "leukbench.validity.audit"):
-            import_module(name)
-
-    stages.time("imports", imports)
+    stages.time("imports", import_module, "leukbench.run.execute")
     from leukbench.data.folder import load_folder
-    from leukbench.data.preprocess import preprocess_dataset
     from leukbench.protocol import load_protocol
-    from leukbench.run.prepare import RunOptions, cached_audit, prepare
+    from leukbench.run.execute import execute
+    from leukbench.run.prepare import RunOptions, prepare
 
-    protocol = load_protocol("paper")
-    dataset = stages.time("reading", load_folder, Path(data))
-    stages.time("audit", cached_audit, dataset)
-    del dataset
-    options = RunOptions(protocol=protocol, data=Path(data), models=("naive_bayes",))
-    prepared = stages.time("split and plans", prepare, options)
-    stages.time("preprocessing", preprocess_dataset, prepared.source, protocol.preprocessing)
+    options = RunOptions(
+        protocol=load_protocol("paper"), data=Path(data), out=Path(out), models=("naive_bayes",)
+    )
+    stages.time("reading", load_folder, Path(data))
+    prepared = stages.time("audit, split, plans", prepare, options)
+    stages.time("preprocessing, trials, tables, page", execute, options, prepared, Clock())
     return {
         "images": len(prepared.dataset),
         "peak_mb": max(values["peak_mb"] for values in stages.found.values()),

@@ -21,6 +21,7 @@ from leukbench.data.task import relabel
 from leukbench.errors import UsageError
 from leukbench.models import registry
 from leukbench.protocol import Protocol, canonical_sha256
+from leukbench.run.aside import aside
 from leukbench.run.cluster import check_backend
 from leukbench.run.plan import TrialPlan, plan_models, plan_probes
 from leukbench.runfolder import read_split
@@ -197,6 +198,13 @@ def audited_split(
     report = _read_report(found)
     if report is not None and table.is_file():
         return read_split(table), report
+    return aside(_make_split, source, dataset, protocol, table, found, images=len(source))
+
+
+def _make_split(
+    source: Dataset, dataset: Dataset, protocol: Protocol, table: Path, found: Path
+) -> tuple[pd.DataFrame, AuditReport]:
+    """Audit and divide, and keep both in the cache."""
     from leukbench.validity.audit import proxy_groups, with_split
     from leukbench.validity.splits import make_split
 
