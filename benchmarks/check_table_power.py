@@ -68,7 +68,7 @@ class Tally:
 
 HEADER = (
     "| row | printed as | altered rows | caught | possible: matrix shown | not decided "
-    "| caught of those without a matrix | unaltered: false alarms | unaltered: not decided | s a row |"
+    "| caught of those without a matrix | unaltered: false alarms | unaltered: not decided | CPU s a row |"
 )
 
 
@@ -96,7 +96,7 @@ def measure(
 ) -> Tally:
     """Judge `rows` altered and `true` unaltered rows of one kind and style."""
     tally = Tally()
-    started = time.perf_counter()
+    started = time.process_time()
     for i in range(max(rows, true)):
         given, classes = true_row(kind, rng, decimals, percent)
         if i < true:
@@ -104,7 +104,7 @@ def measure(
         if i < rows:
             wrong = altered(given, rng, decimals, percent, points)
             tally.altered[judge_row(wrong, classes=classes).status] += 1
-    tally.seconds = time.perf_counter() - started
+    tally.seconds = time.process_time() - started
     return tally
 
 

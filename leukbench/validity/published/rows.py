@@ -42,7 +42,8 @@ class RowVerdict:
     kind : str
         As what it was judged: binary, macro, or "not binary" (auto, where only an average can be).
     status : {"consistent", "open", "impossible"}
-        "open": nothing contradicts it, but no matrix was found either.
+        "consistent": a matrix that prints it is attached. "impossible": it is proven that there is
+        none. "open": neither, within the budget of the search.
     cells : dict of str to Cell
     reading : Hypothesis or None
         For a binary row: the reading that fits, or the likeliest explanation of an impossible one.
@@ -83,7 +84,8 @@ def judge_row(
     classes : int, optional
         Number of classes of a macro-averaged row, where its supports are not printed.
     limit : int, default 1000
-        Largest binary test set to search, in images, where the row does not state its size.
+        Largest binary test set to search, in images, where the row does not state its size; a test
+        set for a macro-averaged row is looked for up to there first.
 
     Returns
     -------
