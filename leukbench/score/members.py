@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from leukbench.errors import DataError
-from leukbench.score.arrays import Arrays, FloatArray, arrays_of
+from leukbench.score.arrays import Arrays, FloatArray
 from leukbench.score.trials import TrialPredictions
 
 UNRANKED_FAMILIES = frozenset({"probe", "control"})
@@ -122,10 +122,10 @@ def models_of(trials: Iterable[TrialPredictions]) -> list[ModelTrials]:
         own.sort(key=lambda trial: (trial.fold, trial.seed))
         members: list[Member] = []
         for trial in own:
-            where = f"{name} (fold {trial.fold}, seed {trial.seed})"
+            where = trial.name
             if members and (members[-1].fold, members[-1].seed) == (trial.fold, trial.seed):
                 raise DataError(f"The trial {where} is there twice: give each only once.")
-            arrays = arrays_of(trial.frame, where)
+            arrays = trial.arrays
             first, reference = tested.setdefault(trial.fold, (where, arrays))
             check_same_test(arrays, reference, where, first)
             members.append(Member(trial.fold, trial.seed, trial.n_train, arrays))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
+
+from leukbench.score.arrays import Arrays, arrays_of
 
 
 @dataclass(frozen=True)
@@ -33,3 +36,19 @@ class TrialPredictions:
     status: str
     frame: pd.DataFrame
     n_train: int
+
+    @property
+    def name(self) -> str:
+        """The trial in words, for messages."""
+        return f"{self.model} (fold {self.fold}, seed {self.seed})"
+
+    @cached_property
+    def arrays(self) -> Arrays:
+        """The predictions as arrays, checked once.
+
+        Raises
+        ------
+        leukbench.errors.DataError
+            As `leukbench.score.arrays.arrays_of`.
+        """
+        return arrays_of(self.frame, self.name)

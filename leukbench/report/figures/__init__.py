@@ -72,14 +72,6 @@ def _has_split(results: Results) -> bool:
     return not results.folder.split.empty
 
 
-def _has_probabilities(results: Results) -> bool:
-    return any(
-        member.arrays.probabilities is not None
-        for model in results.members.values()
-        for member in model.members
-    )
-
-
 FIGURES = MappingProxyType(
     {
         "comparison": FigureSpec(
@@ -111,22 +103,24 @@ FIGURES = MappingProxyType(
             "ROC curves",
             probabilities.roc,
             "One panel a model: true against false positive rate, mean over classes; the band spans "
-            "all trials, the dotted lines the worst and the best of all models.",
-            _has_probabilities,
+            "all trials, the dotted lines the worst and the best of them. Controls and probes are "
+            "not shown.",
+            probabilities.has_probabilities,
         ),
         "precision_recall": FigureSpec(
             "Precision against recall",
             probabilities.precision_recall,
             "One panel a model: precision against recall, mean over classes; the band spans all "
-            "trials, the dotted lines the worst and the best of all models.",
-            _has_probabilities,
+            "trials, the dotted lines the worst and the best of them. Controls and probes are not "
+            "shown.",
+            probabilities.has_probabilities,
         ),
         "calibration": FigureSpec(
             "Calibration",
             probabilities.calibration,
             "One panel a model: share of right predictions against the stated probability. Points "
-            "below the diagonal are overconfident.",
-            _has_probabilities,
+            "below the diagonal are overconfident. Controls and probes are not shown.",
+            probabilities.has_probabilities,
         ),
         "importance": FigureSpec(
             "Permutation importance",

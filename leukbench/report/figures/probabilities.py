@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,9 +23,28 @@ from leukbench.report.figures.style import (
 from leukbench.report.results import Results, rows_of
 from leukbench.score.arrays import Arrays, FloatArray
 from leukbench.score.calibration import reliability
+from leukbench.score.members import UNRANKED_FAMILIES
 
 GRID = np.linspace(0.0, 1.0, 101)
 Curve = Callable[[NDArray[np.bool_], FloatArray], FloatArray]
+
+
+def _shown(results: Results) -> dict[str, dict[str, Any]]:
+    """Rows of the models that left predictions, without controls and probes."""
+    return {
+        row["model"]: row
+        for row in rows_of(results.comparison)
+        if row["model"] in results.members and row["family"] not in UNRANKED_FAMILIES
+    }
+
+
+def has_probabilities(results: Results) -> bool:
+    """Whether any model that is shown left finite probabilities."""
+    return any(
+        member.arrays.probabilities is not None
+        for name in _shown(results)
+        for member in results.members[name].members
+    )
 
 
 def roc(results: Results) -> Figure:
@@ -76,16 +96,15 @@ def _curves(
     axes_names: tuple[str, str],
     title: str,
 ) -> Figure:
-    rows = {row["model"]: row for row in rows_of(results.comparison)}
+    rows = _shown(results)
     bands: dict[str, FloatArray] = {}
     for name in rows:
-        if name in results.members:
-            # the arrays were checked when they were made: scikit-learn need not look again
-            with config_context(assume_finite=True, skip_parameter_validation=True):
-                found = [_macro(m.arrays, curve) for m in results.members[name].members]
-            known = [values for values in found if values is not None]
-            if known:
-                bands[name] = np.array(known)
+        # the arrays were checked when they were made: scikit-learn need not look again
+        with config_context(assume_finite=True, skip_parameter_validation=True):
+            found = [_macro(m.arrays, curve) for m in results.members[name].members]
+        known = [values for values in found if values is not None]
+        if known:
+            bands[name] = np.array(known)
     figure, axes = small_multiples(len(bands), title_lines=2 if column else 1)
     _unit_square(axes)
     means = {name: band.mean(axis=0) for name, band in bands.items()}
@@ -109,8 +128,8 @@ def _curves(
 
 def calibration(results: Results) -> Figure:
     """Share of right predictions against stated confidence; on the diagonal they agree."""
-    rows = {row["model"]: row for row in rows_of(results.comparison)}
-    tables = {name: _reliability(results, name) for name in rows if name in results.members}
+    rows = _shown(results)
+    tables = {name: _reliability(results, name) for name in rows}
     known = {name: table for name, table in tables.items() if table is not None}
     figure, axes = small_multiples(len(known), title_lines=2)
     _unit_square(axes)
