@@ -85,10 +85,13 @@ class Stages:
     Attributes
     ----------
     found : dict
-        By name of the stage ``seconds`` and ``peak_mb``.
+        By name of the stage ``seconds``, ``peak_mb``, and ``growth_mb``: by how much the peak is above
+        the size of the process before its first stage, 0.1 at least.
     """
 
     def __init__(self) -> None:
+        reset_peak()
+        self._before = peak_mb()
         self.found: dict[str, dict[str, float]] = {}
 
     def time(self, name: str, action: Callable[..., T], *arguments: Any) -> T:
@@ -97,7 +100,9 @@ class Stages:
         begun = time.perf_counter()
         result = action(*arguments)
         seconds = time.perf_counter() - begun
-        self.found[name] = {"seconds": seconds, "peak_mb": peak_mb()}
+        peak = peak_mb()
+        growth = max(peak - self._before, 0.1)
+        self.found[name] = {"seconds": seconds, "peak_mb": peak, "growth_mb": growth}
         return result
 
 

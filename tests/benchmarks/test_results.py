@@ -53,7 +53,7 @@ def test_the_exponent_of_a_known_power_law_is_found(power: float) -> None:
 
 
 def test_growth_gives_one_exponent_for_time_and_one_for_memory() -> None:
-    curve = {n: {"audit": {"seconds": 2.0 * n, "peak_mb": 100.0}} for n in (10, 100, 1000)}
+    curve = {n: {"audit": {"seconds": 2.0 * n, "growth_mb": 100.0}} for n in (10, 100, 1000)}
     time, memory = lines_of("images", curve)
     assert math.isclose(time.values[0], 1.0)
     assert math.isclose(memory.values[0], 0.0, abs_tol=1e-9)
