@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import warnings
 from collections import Counter
@@ -34,6 +35,7 @@ STARTS = 4
 PIECE = 32 * 2**20
 """Bytes of a file that travel at a time: the memory of no process grows with the file."""
 _SENDERS = 4
+_COLLECT_SECONDS = 0.01
 
 
 def run_trials_on_dask(
@@ -121,7 +123,7 @@ def _files(inputs: Inputs) -> set[Path]:
 
 def _spread(client: Client, tasks: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Answers of all tasks, each as it comes; what Dask gave up has ``error`` for an ``outcome``."""
-    backend = _Backend(client=client, wait_for_workers_timeout=WORKER_SECONDS)
+    backend = DaskBackend(client=client, wait_for_workers_timeout=WORKER_SECONDS)
     with parallel_config(backend=backend):
         parallel = Parallel(
             n_jobs=-1, batch_size=1, pre_dispatch="all", return_as="generator_unordered"
@@ -208,12 +210,13 @@ def _gave_up(answer: Mapping[str, Any], starts: int) -> dict[str, Any]:
     return {"outcome": outcome, "files": {}, "started": datetime.now(UTC).isoformat()}
 
 
-class _Backend(DaskDistributedBackend):  # type: ignore[misc]
+class DaskBackend(DaskDistributedBackend):  # type: ignore[misc]
     """joblib's Dask backend, for tasks whose workers may die.
 
-    joblib waits for ever for a task that Dask gives up, since its callback is then not called, and it
-    runs tasks in this process where the cluster has one slot. Here such a task is answered, and every
-    task goes to the cluster.
+    joblib waits for ever for a task that Dask gives up, since its callback is then not called; it runs
+    tasks in this process where the cluster has one slot; and it holds on to the last result, which
+    Dask then computes again where the worker dies that had it. Here such a task is answered, every
+    task goes to the cluster, and a result that has come is let go.
     """
 
     def submit(self, func: Any, callback: Callable[[Any], None]) -> Future[Any]:
@@ -229,6 +232,18 @@ class _Backend(DaskDistributedBackend):  # type: ignore[misc]
 
         future.add_done_callback(answer)
         return future
+
+    async def _collect(self) -> None:
+        while self._continue:
+            async for future, result in self.waiting_futures:
+                done, callback = self._results.pop(future), self._callbacks.pop(future)
+                if future.status == "error":
+                    done.set_exception(result[1])
+                else:
+                    done.set_result(result)
+                    callback(result)
+                del future
+            await asyncio.sleep(_COLLECT_SECONDS)
 
     def effective_n_jobs(self, n_jobs: int) -> int:
         """Slots of the cluster, and never the one that joblib takes for no cluster at all."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -27,6 +28,9 @@ from leukbench.runfolder import (
     file_sha256,
     read_record,
 )
+
+Place = tuple[str, int, int]
+"""Model, fold and seed."""
 
 
 class RunStore:
@@ -54,6 +58,8 @@ class RunStore:
                 f"--out {path} cannot be written ({error.strerror}): name a folder that can."
             ) from error
         self._clear_abandoned()
+        self._places: dict[Place, list[Path]] | None = None
+        self._lock = threading.Lock()
 
     def begin(self, run: Mapping[str, Any], split: pd.DataFrame, *, fresh: bool) -> None:
         """Write ``run.json`` and ``split.csv``, or check that they are of the same run.
@@ -156,14 +162,23 @@ class RunStore:
 
     def _set_aside(self, plan: TrialPlan, target: Path) -> None:
         """Move trials of the same model, fold and seed out of the way: one place, one result."""
+        with self._lock:
+            if self._places is None:
+                self._places = self._find_places()
+            place = (plan.model, plan.fold, plan.seed)
+            for folder in {*self._places.get(place, ()), target}:
+                if folder.exists():
+                    self._retire(folder)
+            self._places[place] = [target]
+
+    def _find_places(self) -> dict[Place, list[Path]]:
+        """Folders of the trials that are there; read once, since a run may have thousands."""
+        found: dict[Place, list[Path]] = {}
         for path in (self.path / "trials").glob("*/record.json"):
             with suppress(DataError):
                 old = read_record(path)
-                same = (old.model, old.fold, old.seed) == (plan.model, plan.fold, plan.seed)
-                if same and path.parent != target:
-                    self._retire(path.parent)
-        if target.exists():
-            self._retire(target)
+                found.setdefault((old.model, old.fold, old.seed), []).append(path.parent)
+        return found
 
     def _set_aside_all(self) -> None:
         for path in (self.path / "trials").glob("*"):
