@@ -390,7 +390,8 @@ def test_a_scheduler_without_workers_is_one_sentence(
 def test_dask_is_imported_only_when_it_is_chosen(bench: Bench) -> None:
     code = (
         "import sys\nfrom leukbench.cli.app import run_command_line\n"
-        f"run_command_line(['run-all', '--data', {str(bench.data)!r}, '--models', 'svm_rbf', '--dry-run'])\n"
+        f"run_command_line(['run-all', '--data', {str(bench.data)!r}, "
+        "'--models', 'svm_rbf', '--dry-run'])\n"
         "print({'dask', 'distributed'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
