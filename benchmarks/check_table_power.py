@@ -68,7 +68,8 @@ class Tally:
 
 HEADER = (
     "| row | printed as | altered rows | caught | possible: matrix shown | not decided "
-    "| caught of those without a matrix | unaltered: false alarms | unaltered: not decided | CPU s a row |"
+    "| caught of those without a matrix | unaltered: false alarms | unaltered: not decided "
+    "| CPU s a row |"
 )
 
 
