@@ -204,7 +204,7 @@ def report_simulation(
     durations = draw(records, options.simulated_trials)
     total = sum(durations) + len(durations) * cost.worker
     print(f"\n## {options.simulated_trials} trials, simulated\n")
-    print("| workers | order | wall time (h) | speed-up | of the workers' time used |")
+    print("| workers | order | wall time (min) | speed-up | of the workers' time used |")
     print("|---|---|---|---|---|")
     sequential = simulate(durations, 1, cost)
     for number in (1, 10, options.simulated_workers):
@@ -214,7 +214,7 @@ def report_simulation(
         ):
             wall = simulate(trials, number, cost)
             print(
-                f"| {number} | {order} | {wall / 3600:.2f} | {sequential / wall:.1f} "
+                f"| {number} | {order} | {wall / 60:.1f} | {sequential / wall:.1f} "
                 f"| {total / number / wall:.0%} |"
             )
     threads = ", ".join(str(n) for n in sorted({r.threads for r in records if r.threads}))
