@@ -18,6 +18,8 @@ from leukbench.report.results import Results
 from leukbench.runfolder import HeatMaps, TrialRecord
 
 LARGEST = 224
+WHOLE = "all of it"
+"""Group of ``explanation.csv`` that holds a whole feature."""
 _Found = TypeVar("_Found", pd.DataFrame, HeatMaps)
 
 IMPORTANCE_NOTE = (
@@ -49,6 +51,15 @@ def importances(results: Results) -> dict[str, pd.DataFrame]:
 def heat_maps(results: Results) -> dict[str, HeatMaps]:
     """Heat maps of each network that has some, in the order of the table."""
     return _first(results, results.folder.heat_maps)
+
+
+def part_name(feature: str, group: str) -> str:
+    """What a row of importance is called; parts stand below the whole of their feature.
+
+    >>> part_name("grey histogram", "all of it"), part_name("grey histogram", "values 0–31")
+    ('grey histogram, all of it', 'values 0–31')
+    """
+    return f"{feature}, {group}" if group == WHOLE else group
 
 
 def _first(results: Results, read: Callable[[TrialRecord], _Found | None]) -> dict[str, _Found]:
@@ -139,8 +150,7 @@ def _importance(table: pd.DataFrame) -> dict[str, Any]:
     highest = max(float(table["drop"].max()), 0.01)
     rows = [
         {
-            "feature": row["feature"],
-            "group": row["group"],
+            "part": part_name(row["feature"], row["group"]),
             "drop": f"{100 * row['drop'] + 0.0:.1f}",
             "spread": f"{100 * row['drop_std']:.1f}",
             "share": f"{min(max(row['drop'] / highest, 0.0), 1.0):.3f}",

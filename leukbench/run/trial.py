@@ -99,19 +99,20 @@ def run_trial(job: dict[str, Any], *, on_epoch: OnEpoch) -> tuple[dict[str, Any]
         "n_validation": len(validation),
         "n_test": len(test),
     }
-    asked = job.get("explain", False) and status == "ok"
-    return outcome, partial(_explain, asked, estimator, test_images, predictions, workdir)
+    if not job.get("explain"):
+        return outcome, lambda: ""
+    return outcome, partial(_explain, status, estimator, test_images, predictions, workdir)
 
 
 def _explain(
-    asked: bool,
+    status: str,
     estimator: Any,
     images: NDArray[np.uint8],
     predictions: pd.DataFrame,
     workdir: Path,
 ) -> str:
-    if not asked:
-        return ""
+    if status == "degenerate":
+        return "A model that did not learn is not explained."
     from leukbench.run.explanations import explain_trial
 
     return explain_trial(estimator, images, predictions, workdir)

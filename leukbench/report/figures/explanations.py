@@ -22,7 +22,6 @@ from leukbench.report.figures.style import (
 from leukbench.report.results import Results
 
 _INCHES_A_ROW = 0.155
-_WHOLE = "all of it"
 
 
 def importance(results: Results) -> Figure:
@@ -37,8 +36,7 @@ def importance(results: Results) -> Figure:
         _bars(ax, table, rows)
         ax.set_title(shortened(results.titles[name], 22))
     for ax in axes[:1]:
-        names = [f"{feature}, {_WHOLE}" if part == _WHOLE else part for feature, part in rows]
-        ax.set_yticks(range(len(rows)), names)
+        ax.set_yticks(range(len(rows)), [explanations.part_name(*row) for row in rows])
         ax.set_ylim(len(rows) - 0.4, -0.6)
     for ax in axes:
         ax.tick_params(axis="y", labelsize=7)
@@ -57,7 +55,9 @@ def _bars(ax: Axes, table: pd.DataFrame, rows: list[tuple[str, str]]) -> None:
     keys = _keys(table)
     features = list(dict.fromkeys(feature for feature, _ in rows))
     colours = [
-        INK if part == _WHOLE else CLASS_COLOURS[features.index(feature) % len(CLASS_COLOURS)]
+        INK
+        if part == explanations.WHOLE
+        else CLASS_COLOURS[features.index(feature) % len(CLASS_COLOURS)]
         for feature, part in keys
     ]
     ax.barh(

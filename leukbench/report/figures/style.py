@@ -120,9 +120,10 @@ class _Grid(LayoutEngine):
         width = fig.get_figwidth()
         fig.set_size_inches(width, height)
         used = self._columns * self._size[0] + (self._columns - 1) * self._gaps[0]
+        left = self._left + max(0.0, width - self._left - used - _PADDING) / 2
         fig.subplots_adjust(
-            left=self._left / width,
-            right=(self._left + used) / width,
+            left=left / width,
+            right=(left + used) / width,
             bottom=self._bottom / height,
             top=1 - head / height,
             wspace=self._gaps[0] / self._size[0],
@@ -161,7 +162,7 @@ def small_multiples(
     columns = min(columns, max(panels, 1))
     rows = math.ceil(max(panels, 1) / columns)
     below = _PADDING + _INCHES_A_LINE * title_lines + (0.0 if share else 0.22)
-    width = left + columns * size[0] + (columns - 1) * gap + 0.15
+    width = left + columns * size[0] + (columns - 1) * gap + _PADDING
     figure = Figure(
         figsize=(max(width, _NARROWEST), 1.0),
         layout=_Grid(rows, columns, size, (gap, below), left, bottom),

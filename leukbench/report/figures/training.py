@@ -16,7 +16,6 @@ from leukbench.report.figures.style import (
     marker_of,
     new_figure,
     shortened,
-    small_multiples,
 )
 from leukbench.report.results import Results, rows_of
 
@@ -44,33 +43,30 @@ def learning_curves(results: Results) -> Figure:
     found = histories(results)
     columns = min(4, len(found))
     rows = -(-len(found) // columns)
-    figure, axes = small_multiples(
-        2 * rows * columns, columns, (2.0, 1.4), share=False, gap=0.45, left=0.65, bottom=0.85
-    )
-    for place in range(rows * columns):
+    figure = new_figure(max(2.4 * columns, 4.6), 3.3 * rows + 0.7)
+    grid = figure.subplots(2 * rows, columns, squeeze=False)
+    for place, (name, curves) in enumerate(found.items()):
         row, column = divmod(place, columns)
-        accuracy, loss = (axes[(2 * row + below) * columns + column] for below in (0, 1))
-        if place >= len(found):
-            accuracy.remove()
-            loss.remove()
-            continue
-        name, curves = list(found.items())[place]
+        accuracy, loss = grid[2 * row, column], grid[2 * row + 1, column]
         _curve(accuracy, curves, "accuracy")
         _curve(loss, curves, "loss")
         accuracy.set_title(shortened(results.titles[name], 26))
         accuracy.set_ylim(0, 1.02)
         accuracy.tick_params(labelbottom=False)
-        if place + columns >= len(found):
-            loss.set_xlabel("epoch")
+        loss.set_xlabel("epoch")
         if column == 0:
             accuracy.set_ylabel("accuracy")
             loss.set_ylabel("loss")
+    for place in range(len(found), rows * columns):
+        row, column = divmod(place, columns)
+        grid[2 * row, column].remove()
+        grid[2 * row + 1, column].remove()
     monitored = {str(curve["monitored"].iloc[0]) for curves in found.values() for curve in curves}
-    lines = axes[0].get_lines()
+    lines = grid[0, 0].get_lines()
     figure.legend(
         [line for line in lines if line.get_linewidth() > 1],
         ["training", " / ".join(sorted(monitored))],
-        loc="lower center", ncols=2,
+        loc="outside lower center", ncols=2,
     )  # fmt: skip
     return finish(figure, "Learning curves", synthetic=results.folder.synthetic)
 
