@@ -78,6 +78,8 @@ def open_cluster(address: str | None, jobs: int) -> Iterator[Client]:
         "distributed.nanny.pre-spawn-environ": {},
         # a trial is long: none waits behind another while a worker has nothing to do
         "distributed.scheduler.worker-saturation": 1.0,
+        # a worker that died is started again, however long that takes on a busy machine
+        "distributed.deploy.lost-worker-timeout": "1 day",
     }
     with (
         dask.config.set(settings),

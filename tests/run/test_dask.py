@@ -27,6 +27,7 @@ from leukbench.runfolder import RunFolder, TrialRecord
 
 pytest.importorskip("distributed", reason="needs leukbench[dask]")
 
+import dask
 from distributed import Client, LocalCluster
 
 from leukbench.run import dask_schedule
@@ -112,7 +113,8 @@ def killers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def address(killers: Path) -> Iterator[str]:
     """A scheduler with two worker processes on loopback."""
-    with LocalCluster(
+    patience = {"distributed.deploy.lost-worker-timeout": "1 day"}
+    with dask.config.set(patience), LocalCluster(
         n_workers=WORKERS, threads_per_worker=1, processes=True, memory_limit=0,
         dashboard_address="127.0.0.1:0",
     ) as cluster:  # fmt: skip
