@@ -8,12 +8,12 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from joblib import Parallel, delayed
 
-from leukbench.data.cache import cache_dir, write_text
+from leukbench.data.cache import atomic_path, cache_dir
 from leukbench.data.catalog import CATALOG, get_entry, recognise
 from leukbench.data.dataset import Dataset, ImageRecord, SkippedImage
 from leukbench.data.preprocess import decode_image
@@ -25,7 +25,7 @@ SYNTHETIC_FILE = "leukbench-synthetic.json"
 _CHUNK = 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ScannedFile:
     """What is known of one image file after it was read once."""
 
@@ -127,7 +127,7 @@ def scan(root: Path, *, jobs: int = -1) -> list[ScannedFile]:
         for file in _images_in(folder)
     )
     index_file = (
-        cache_dir() / "index" / f"{hashlib.sha256(str(root.resolve()).encode()).hexdigest()}.json"
+        cache_dir() / "index" / f"{hashlib.sha256(str(root.resolve()).encode()).hexdigest()}.jsonl"
     )
     known = _read_index(index_file)
     fresh: list[str] = []
@@ -227,14 +227,16 @@ def _read_groups(root: Path) -> dict[str, str]:
 
 def _read_index(path: Path) -> dict[str, ScannedFile]:
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-        return {row["path"]: ScannedFile(**row) for row in rows}
-    except (OSError, ValueError, TypeError, KeyError):
+        with path.open(encoding="utf-8") as lines:
+            files = (ScannedFile(*json.loads(line)) for line in lines)
+            return {file.path: file for file in files}
+    except (OSError, ValueError, TypeError):
         return {}
 
 
 def _write_index(path: Path, files: list[ScannedFile]) -> None:
     try:
-        write_text(path, json.dumps([asdict(file) for file in files]))
+        with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as lines:
+            lines.writelines(json.dumps(astuple(file)) + "\n" for file in files)
     except DataError:
         return  # the index only saves time

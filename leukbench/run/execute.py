@@ -17,7 +17,8 @@ from leukbench.data.dataset import Dataset
 from leukbench.data.preprocess import preprocess_dataset, preprocessed_file
 from leukbench.errors import UsageError
 from leukbench.models import registry, saved
-from leukbench.protocol import canonical_sha256
+from leukbench.protocol import Preprocessing, canonical_sha256
+from leukbench.run.aside import aside
 from leukbench.run.environment import available_cores, describe_environment
 from leukbench.run.plan import PROBE_FAMILY, PROBE_VERSION, TrialPlan
 from leukbench.run.prepare import Preparation, RunOptions
@@ -50,7 +51,7 @@ def execute(options: RunOptions, prepared: Preparation, reporter: Reporter) -> R
         if waiting or not (prepared.out / "report.html").is_file():
             from leukbench.report import write_report
 
-            write_report(prepared.out)
+            aside(write_report, prepared.out, images=len(prepared.source))
     finally:
         store.close()
     return RunFolder(prepared.out)
@@ -137,7 +138,9 @@ def limits_of(options: RunOptions) -> Limits:
 
 
 def _write_inputs(options: RunOptions, prepared: Preparation, store: RunStore) -> Inputs:
-    preprocess_dataset(prepared.source, options.protocol.preprocessing)
+    probes = sorted({plan.model for plan in prepared.plans if plan.family == PROBE_FAMILY})
+    source, settings = prepared.source, options.protocol.preprocessing
+    images = aside(_write_arrays, source, settings, probes, images=len(source))
     folder = store.work("inputs")
     dataset = prepared.dataset
     folds = {}
@@ -154,10 +157,15 @@ def _write_inputs(options: RunOptions, prepared: Preparation, store: RunStore) -
         path = folder / f"fold-{fold}.npz"
         np.savez(path, **arrays)
         folds[fold] = path
-    images = {"": preprocessed_file(prepared.source, options.protocol.preprocessing)}
-    probes = sorted({plan.model for plan in prepared.plans if plan.family == PROBE_FAMILY})
-    images |= _write_probe_features(prepared.source, probes)
     return Inputs(images=images, folds=folds)
+
+
+def _write_arrays(
+    source: Dataset, settings: Preprocessing, probes: Sequence[str]
+) -> dict[str, Path]:
+    """Fill the cache with what the trials read, and say where it lies."""
+    preprocess_dataset(source, settings)
+    return {"": preprocessed_file(source, settings)} | _write_probe_features(source, probes)
 
 
 def _write_probe_features(source: Dataset, probes: Sequence[str]) -> dict[str, Path]:

@@ -136,11 +136,12 @@ def test_the_real_dataset_is_recognised_from_above_and_within(all_pbs: Path) -> 
 def test_a_damaged_index_costs_time_only(make_folder: MakeFolder, own_cache: Path) -> None:
     root = make_folder()
     first = load_folder(root)
-    for index in (own_cache / "index").glob("*.json"):
+    for index in (own_cache / "index").glob("*.jsonl"):
         index.write_text("{broken", encoding="utf-8")
     assert load_folder(root).fingerprint == first.fingerprint
     assert all(
-        json.loads(p.read_text("utf-8"))
-        for p in (own_cache / "index").glob("*.json")
+        json.loads(line)
+        for p in (own_cache / "index").glob("*.jsonl")
         if p.stat().st_size > 8
+        for line in p.read_text("utf-8").splitlines()
     )
