@@ -63,13 +63,10 @@ def open_cluster(address: str | None, jobs: int) -> Iterator[Client]:
     """
     distributed = _require_dask()
     if address is not None:
-        client = _connect(distributed, address)
-        try:
+        with _quiet(), _connect(distributed, address) as client:
             _wait_for_worker(client, address)
             _refuse_strangers(client, address)
             yield client
-        finally:
-            client.close()
         return
     import dask
 
@@ -98,6 +95,18 @@ def open_cluster(address: str | None, jobs: int) -> Iterator[Client]:
 
         client.register_plugin(Undisturbed())
         yield client
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Dask's tracebacks from who sees a sentence in their place."""
+    logger = logging.getLogger("distributed.client")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _require_dask() -> Any:
