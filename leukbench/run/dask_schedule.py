@@ -66,7 +66,9 @@ def run_trials_on_dask(
     UsageError
         Where the scheduler cannot be used, or is lost.
     """
-    files = {path: remote.describe_file(path.absolute()) for path in _files(inputs)}
+    paths = {*inputs.images.values(), *inputs.folds.values()}
+    paths |= {path for plan in plans if (path := _weights(plan)) is not None}
+    files = {path: remote.describe_file(path.absolute()) for path in paths}
     waiting = {plan.key: plan for plan in plans}
     listener = _Listener(waiting, reporter)
     run = f"leukbench-{uuid4().hex}"
@@ -88,6 +90,7 @@ def run_trials_on_dask(
             "kind": plan.kind,
             "images": files[images],
             "fold_file": files[fold_file],
+            "weights": files[weights] if (weights := _weights(plan)) is not None else None,
             "timeout": limits.timeout,
             "memory_mb": limits.memory_mb,
         }
@@ -117,8 +120,10 @@ def run_trials_on_dask(
                 break
 
 
-def _files(inputs: Inputs) -> set[Path]:
-    return {*inputs.images.values(), *inputs.folds.values()}
+def _weights(plan: TrialPlan) -> Path | None:
+    """The file that a network starts from; None where it starts from none, or from published ones."""
+    path = Path(plan.parameters.get("weights", ""))
+    return path if path.is_absolute() else None
 
 
 def _spread(client: Client, tasks: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:

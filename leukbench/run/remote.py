@@ -66,7 +66,7 @@ class _RunHere:
 
     def _ask(self, file: Mapping[str, Any], worker: DaskWorker) -> Path:
         """Ask the parent for a file, and wait until all of it lies in the worker's own folder."""
-        name = f"{self._run}-{file['sha256']}{Path(file['path']).suffix}"
+        name = f"{self._run}-{file['sha256'][:16]}-{Path(file['path']).name}"
         target = Path(worker.local_directory) / name
         part = target.with_suffix(".part")
         worker.log_event(
@@ -113,8 +113,8 @@ def carry_out(task: dict[str, Any]) -> dict[str, Any]:
     ----------
     task : dict
         ``run`` (its name, which is also the topic of its events), ``version`` of leukbench, ``job`` of
-        `leukbench.run.plan.job_of` without paths, ``kind``, ``images`` and ``fold_file`` as
-        `describe_file` gives them, ``timeout`` in seconds, ``memory_mb``.
+        `leukbench.run.plan.job_of` without paths, ``kind``, ``images``, ``fold_file`` and
+        ``weights`` (or None) as `describe_file` gives them, ``timeout`` in seconds, ``memory_mb``.
 
     Returns
     -------
@@ -151,6 +151,9 @@ def _carry_out(
         workdir = Path(folder)
         paths = {"images": images, "fold_file": fold_file, "workdir": workdir}
         job = task["job"] | {name: str(path) for name, path in paths.items()}
+        if task["weights"] is not None:
+            weights = str(here.locate(task["weights"], worker))
+            job["parameters"] = job["parameters"] | {"weights": weights}
         job_file = workdir / "job.json"
         job_file.write_text(json.dumps(job), encoding="utf-8")
 

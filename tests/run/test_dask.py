@@ -10,6 +10,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +49,10 @@ from leukbench.models.registry import ModelSpec
 
 
 class Killer(GaussianNB):
-    def __init__(self, mode="always", random_state=None):
+    def __init__(self, mode="always", random_state=None, weights=None):
         super().__init__()
         self.mode = mode
+        self.weights = weights
         self.random_state = random_state
 
     def fit(self, X, y):
@@ -60,6 +63,10 @@ class Killer(GaussianNB):
             marker.write_text(str(worker.pid))
             worker.kill()
             time.sleep(60)
+        if self.mode == "reads":
+            assert self.weights.endswith("own.weights.h5")
+            assert Path(self.weights).read_text() == "weights"
+            assert "dask-scratch-space" in self.weights
         if self.mode == "sleeps":
             time.sleep(120)
         return super().fit(X.reshape(len(X), -1), y)
@@ -72,7 +79,7 @@ def make(mode):
     return lambda **parameters: Killer(mode=mode, **parameters)
 
 
-MODES = ("always", "once", "sleeps")
+MODES = ("always", "once", "sleeps", "reads")
 globals().update({f"make_{mode}": make(mode) for mode in MODES})
 SPECS = tuple(
     ModelSpec(
@@ -265,24 +272,36 @@ def test_a_timeout_ends_the_child_and_not_the_worker(bench: Bench, address: str)
     assert statuses(run) == {"kills_sleeps": "timeout", "naive_bayes": "ok"}
 
 
-def test_arrays_reach_a_worker_without_the_folder_once(
-    bench: Bench, address: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def blind() -> None:
+@contextmanager
+def blinded(address: str, *, wholly: bool = False) -> Iterator[None]:
+    """Workers that do not see the parent's files; nor, `wholly`, what they are sent."""
+
+    def blind(wholly: bool) -> None:
         from leukbench.run import remote
 
         keep = remote.sees
 
         def sees(path: Path, file: Mapping[str, Any]) -> bool:
-            return str(path) != file["path"] and keep(path, file)
+            return not wholly and str(path) != file["path"] and keep(path, file)
 
-        remote.sees, remote.sees_all = sees, keep  # type: ignore[attr-defined]
+        remote.sees, remote.healthy = sees, keep  # type: ignore[attr-defined]
 
     def heal() -> None:
         from leukbench.run import remote
 
-        remote.sees = remote.sees_all  # type: ignore[attr-defined]
+        remote.sees = remote.healthy  # type: ignore[attr-defined]
 
+    with Client(address) as client:
+        client.run(blind, wholly)
+        try:
+            yield
+        finally:
+            client.run(heal)
+
+
+def test_arrays_reach_a_worker_without_the_folder_once(
+    bench: Bench, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sent: list[tuple[str, str]] = []
     send = dask_schedule.send_file
 
@@ -293,16 +312,29 @@ def test_arrays_reach_a_worker_without_the_folder_once(
     monkeypatch.setattr(dask_schedule, "send_file", counted)
     monkeypatch.setattr(dask_schedule, "PIECE", 10_000)
     here = bench.run("here", seeds=(0, 1))
-    with Client(address) as client:
-        client.run(blind)
-        try:
-            there = bench.run("there", seeds=(0, 1), backend="dask", scheduler=address)
-        finally:
-            client.run(heal)
+    with blinded(address):
+        there = bench.run("there", seeds=(0, 1), backend="dask", scheduler=address)
     assert len(there.records) == 4
     workers = {worker for _, worker in sent}
     assert len(sent) == len(set(sent)) == 2 * len(workers), "the images and the fold, once each"
     assert_same_predictions(here, there)
+
+
+def test_a_file_of_weights_reaches_the_workers_too(
+    bench: Bench, address: str, tmp_path: Path
+) -> None:
+    weights = tmp_path / "own.weights.h5"
+    weights.write_text("weights", encoding="utf-8")
+    options = RunOptions(
+        PROTOCOL, data=bench.data, out=tmp_path / "run", models=("kills_reads",),
+        backend="dask", scheduler=address, threads=1,
+    )  # fmt: skip
+    ready = prepare(options)
+    (plan,) = ready.plans
+    plan = replace(plan, parameters={**plan.parameters, "weights": str(weights)})
+    with blinded(address):
+        run = execute(options, replace(ready, plans=[plan]), Diary())
+    assert statuses(run) == {"kills_reads": "ok"}, run.records[0].reason
 
 
 def test_with_the_folder_in_sight_nothing_is_sent(
@@ -315,25 +347,11 @@ def test_with_the_folder_in_sight_nothing_is_sent(
     assert not sent
 
 
-def test_a_file_that_cannot_be_written_there_fails_the_trial_with_a_reason(
-    bench: Bench, address: str, monkeypatch: pytest.MonkeyPatch
+def test_a_file_that_arrives_damaged_fails_the_trial_with_a_reason(
+    bench: Bench, address: str
 ) -> None:
-    def blind() -> None:
-        from leukbench.run import remote
-
-        remote.sees_all, remote.sees = remote.sees, lambda path, file: False  # type: ignore[attr-defined]
-
-    def heal() -> None:
-        from leukbench.run import remote
-
-        remote.sees = remote.sees_all  # type: ignore[attr-defined]
-
-    with Client(address) as client:
-        client.run(blind)
-        try:
-            run = bench.run("run", models=("naive_bayes",), backend="dask", scheduler=address)
-        finally:
-            client.run(heal)
+    with blinded(address, wholly=True):
+        run = bench.run("run", models=("naive_bayes",), backend="dask", scheduler=address)
     assert statuses(run) == {"naive_bayes": "failed"}
     assert "arrived damaged" in run.records[0].reason
 
