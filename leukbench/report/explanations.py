@@ -34,8 +34,9 @@ HEAT_NOTE = (
     "Grad-CAM on the first test image of each class by file name: what is bright raised the score of "
     "the class that the model called. {grid}Each map is scaled to its own highest value, so that "
     "brightness is not compared between images; one that is bright all over says that no place "
-    "decides, but perhaps the tone of the whole image. It tells where, not why: a bright background "
-    "may be a shortcut, and a bright cell is no proof that there is none."
+    "decides, but perhaps the tone of the whole image, and one that is dark all over found nothing "
+    "that speaks for the class. It tells where, not why: a bright background may be a shortcut, and "
+    "a bright cell is no proof that there is none."
 )
 HEAT_WITHOUT_IMAGES = (
     "The maps are stored without the pictures; leukbench report RUN --images FOLDER draws them over "
