@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +44,7 @@ def check_backend(options: RunOptions) -> None:
         return
     distributed = _require_dask()
     if options.scheduler is not None:
-        _connect(distributed, options.scheduler).close()
+        _greet(distributed, options.scheduler)
 
 
 @contextmanager
@@ -63,7 +65,8 @@ def open_cluster(address: str | None, jobs: int) -> Iterator[Client]:
     """
     distributed = _require_dask()
     if address is not None:
-        with _quiet(), _connect(distributed, address) as client:
+        _greet(distributed, address)
+        with _quiet(), distributed.Client(address, set_as_default=False) as client:
             _wait_for_worker(client, address)
             _refuse_strangers(client, address)
             yield client
@@ -120,13 +123,21 @@ def _require_dask() -> Any:
     return distributed
 
 
-def _connect(distributed: Any, address: str) -> Client:
+def _greet(distributed: Any, address: str) -> None:
+    """See that a Dask scheduler answers, in a time that holds whoever listens there."""
+
+    async def greet() -> None:
+        secrets = distributed.Security().get_connection_args("client")
+        async with distributed.rpc(address, connection_args=secrets) as scheduler:
+            await scheduler.identity()
+
     try:
-        return distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
+        with ThreadPoolExecutor(1) as pool:  # a notebook has a loop of its own in this thread
+            pool.submit(asyncio.run, asyncio.wait_for(greet(), CONNECT_SECONDS)).result()
+    except Exception as error:  # whatever answers there may speak anything
         raise UsageError(
-            f"--scheduler {address} cannot be reached: start one with 'dask scheduler', or name the "
-            "address that it prints, as in tcp://host:8786."
+            f"--scheduler {address} cannot be reached, or is no Dask scheduler: start one with 'dask "
+            "scheduler', and name the address that it prints, as in tcp://host:8786."
         ) from error
 
 

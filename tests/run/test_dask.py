@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -387,11 +388,12 @@ def test_what_does_not_fit_is_one_sentence(
     dask = ("--backend", "dask")
     assert "did you mean dask" in said("--backend", "desk")
     assert "add --backend dask" in said("--scheduler", "tcp://127.0.0.1:8786")
-    nobody = "tcp://127.0.0.1:9"
-    for address in (nobody, "nonsense://x", "127.0.0.1:no"):
-        found = said(*dask, "--scheduler", address)
-        assert f"--scheduler {address} cannot be reached" in found
-        assert "dask scheduler" in found
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        deaf = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        for address in ("tcp://127.0.0.1:9", deaf, "nonsense://x", "127.0.0.1:no"):
+            found = said(*dask, "--scheduler", address)
+            assert f"--scheduler {address} cannot be reached" in found
+            assert "'dask scheduler'" in found
     monkeypatch.setitem(sys.modules, "distributed", None)
     assert "pip install 'leukbench[dask]'" in said(*dask)
 
