@@ -385,17 +385,17 @@ def test_what_does_not_fit_is_one_sentence(
         assert error.count("\n") == 1, error
         return error
 
-    dask = ("--backend", "dask")
+    chosen = ("--backend", "dask")
     assert "did you mean dask" in said("--backend", "desk")
     assert "add --backend dask" in said("--scheduler", "tcp://127.0.0.1:8786")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         deaf = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
         for address in ("tcp://127.0.0.1:9", deaf, "nonsense://x", "127.0.0.1:no"):
-            found = said(*dask, "--scheduler", address)
+            found = said(*chosen, "--scheduler", address)
             assert f"--scheduler {address} cannot be reached" in found
             assert "'dask scheduler'" in found
     monkeypatch.setitem(sys.modules, "distributed", None)
-    assert "pip install 'leukbench[dask]'" in said(*dask)
+    assert "pip install 'leukbench[dask]'" in said(*chosen)
 
 
 def test_a_scheduler_without_workers_is_one_sentence(
