@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from leukbench.report.figures.style import INK, finish, new_figure, shortened, small_multiples
+from leukbench.report.figures.style import finish, new_figure, shortened, small_multiples
 from leukbench.report.results import Results
 
 _INCHES_A_LETTER = 0.07
 _UPRIGHT = 6
-_DARK = 60.0
 
 
 def confusion(results: Results) -> Figure:
@@ -66,13 +66,13 @@ def _shaded(
 
     The texts lie within the axes, so that the layout need not measure them.
     """
-    ax.pcolormesh(shares, cmap="Blues", vmin=0, vmax=100, edgecolors="#767676", linewidth=0.5)
-    for row, line in enumerate(texts):
-        for column, text in enumerate(line):
-            ax.text(
-                column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=size,
-                color="white" if shares[row, column] > _DARK else INK, in_layout=False,
-            )  # fmt: skip
+    sns.heatmap(
+        shares, annot=np.array(texts), fmt="", cmap="Blues", vmin=0, vmax=100, cbar=False,
+        linewidths=0.5, linecolor="#767676", ax=ax, annot_kws={"size": size},
+        xticklabels=False, yticklabels=False,
+    )  # fmt: skip
+    for text in ax.texts:
+        text.set_in_layout(False)
 
 
 def _cell_ticks(ax: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
