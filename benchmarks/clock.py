@@ -9,23 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.process import Settings, call
+from leukbench.protocol import load_protocol
 
 if TYPE_CHECKING:
     from leukbench.run.plan import TrialPlan
     from leukbench.runfolder import TrialRecord
 
-MODELS = (
-    "modified_cnn",
-    "vgg16",
-    "vgg19",
-    "alexnet",
-    "googlenet",
-    "mobilenet_v2",
-    "svm_rbf",
-    "naive_bayes",
-    "decision_tree",
-    "random_forest",
-)
+MODELS = load_protocol("paper").models
 NETWORKS = MODELS[:6]
 
 
