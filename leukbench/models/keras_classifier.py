@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from leukbench.errors import UsageError
 from leukbench.models.arrays import check_images
+from leukbench.models.batches import batches, shuffled_batches
 from leukbench.models.fused_adam import FusedAdam
 from leukbench.models.keras_cost import layer_table, model_flops
 
@@ -157,7 +158,8 @@ class KerasClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         monitored = "validation" if validation_data is not None else "test"
         held_out = validation_data if validation_data is not None else monitor_data
 
-        keras.utils.set_random_seed(int(check_random_state(self.random_state).randint(2**31 - 1)))
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        keras.utils.set_random_seed(seed)
         with _dtype_policy(self.precision):
             network = self._compiled(images)
             heads = len(network.outputs)
@@ -174,12 +176,13 @@ class KerasClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                     )
                 )
             network.fit(
-                images,
-                _repeat(targets, heads),
-                batch_size=self.batch_size,
+                shuffled_batches(
+                    images, _repeat(targets, heads), batch_size=self.batch_size, seed=seed
+                ),
                 epochs=self.epochs,
-                validation_data=None if held_out is None else self._encoded(held_out, heads),
+                validation_data=None if held_out is None else self._held_out(held_out, heads),
                 callbacks=callbacks,
+                shuffle=False,  # the batches are
                 verbose=0,
             )
         self.model_ = network if heads == 1 else keras.Model(network.inputs[0], network.outputs[0])
@@ -198,7 +201,8 @@ class KerasClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             nothing: where it gives no number, all classes are equally probable.
         """
         check_is_fitted(self, "model_")
-        raw = self.model_.predict(check_images(X), batch_size=max(self.batch_size, 64), verbose=0)
+        images = check_images(X)
+        raw = self.model_.predict(batches(images, batch_size=max(self.batch_size, 64)), verbose=0)
         probabilities = np.asarray(raw, dtype=np.float64)
         probabilities[~np.isfinite(probabilities).all(axis=1)] = 1.0
         return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))
@@ -274,7 +278,7 @@ class KerasClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return FusedAdam(rate, weight_decay=decay)
         return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=decay)
 
-    def _encoded(self, pair: Pair, heads: int) -> tuple[Images, Any]:
+    def _held_out(self, pair: Pair, heads: int) -> Any:
         labels = np.asarray(pair[1])
         unknown = np.setdiff1d(labels, self.classes_)
         if len(unknown):
@@ -282,7 +286,8 @@ class KerasClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"The held-out images have the class {unknown[0]!s}, which no training image has: "
                 "split the data another way."
             )
-        return check_images(pair[0]), _repeat(np.searchsorted(self.classes_, labels), heads)
+        targets = _repeat(np.searchsorted(self.classes_, labels), heads)
+        return batches(check_images(pair[0]), targets, batch_size=self.batch_size)
 
     def _describe(self) -> None:
         self.n_parameters_ = int(self.model_.count_params())
