@@ -92,6 +92,7 @@ def _measure(given: argparse.Namespace, workspace: Path) -> dict[str, object]:
         many=given.many or (QUICK_MANY if given.quick else MANY),
         torch_python=given.torch_python and given.torch_python.absolute(),
         models=tuple(given.models.split(",")) if given.models else (),
+        fewer=given.images,
     )
     described = {
         "command": _command(),

@@ -21,7 +21,7 @@ def measure(settings: Settings) -> Outcome:
     lines = []
     for name in names:
         precision = found["precisions"][name]
-        images = QUICK_IMAGES.get(name, 256) if settings.quick else 2604
+        images = settings.fewer or (QUICK_IMAGES.get(name, 256) if settings.quick else 2604)
         work: dict[str, Any] = {
             "model": name,
             "precision": precision,

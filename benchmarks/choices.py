@@ -36,6 +36,8 @@ def measure(settings: Settings) -> Outcome:
 
 
 def _images(settings: Settings, name: str) -> int:
+    if settings.fewer and name not in FEW:
+        return settings.fewer
     if settings.quick:
         return 1280 if name == SMALL else 256
     return 2604 if name in FEW else 1280
@@ -135,18 +137,19 @@ def _feeding(settings: Settings, precisions: dict[str, str]) -> list[Line]:
         work: dict[str, Any] = {"model": name, "precision": precisions[name]}
         work |= {"images": _images(settings, name), "epochs": 4}
         sides = alternate(
+            lambda work=work: call("benchmarks.training:feed", source="batches", **work),
             lambda work=work: call("benchmarks.training:feed", source="arrays", **work),
-            lambda work=work: call("benchmarks.training:feed", source="tf.data", **work),
             settings.repeats,
         )
         mine, others = (_epochs(side) for side in sides)
         lines.append(
             Line(
-                f"{name}: plain arrays",
+                f"{name}: batches without autotuning",
                 ratios(others, mine),
                 "x",
                 TARGETS["choice"],
-                f"{seconds_of('arrays', mine)}, {seconds_of('tf.data', others)} an epoch",
+                f"{seconds_of('leukbench', mine)}, {seconds_of('what Keras makes of arrays', others)} "
+                "an epoch",
             )
         )
     return lines

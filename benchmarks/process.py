@@ -45,6 +45,8 @@ class Settings:
         A Python that has PyTorch.
     models : tuple of str
         Restricts the models of every benchmark that measures several; empty for all of them.
+    fewer : int or None
+        Number of images that was asked for; None for each benchmark's own.
     """
 
     data: Path
@@ -57,6 +59,7 @@ class Settings:
     many: int
     torch_python: Path | None = None
     models: tuple[str, ...] = ()
+    fewer: int | None = None
 
     @property
     def cache(self) -> Path:

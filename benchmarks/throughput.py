@@ -20,6 +20,7 @@ def measure(settings: Settings) -> Outcome:
     """
     names = settings.chosen(NETWORKS)
     images, epochs = (512, 3) if settings.quick else (2604, 4)
+    images = settings.fewer or images
     found = call("benchmarks.training:auto_precisions", cache=settings.cache, models=names)
     precisions = found["precisions"]
     lines = []

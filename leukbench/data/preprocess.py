@@ -142,4 +142,8 @@ def preprocessed_file(dataset: Dataset, settings: Preprocessing) -> Path:
 
 def _fill(out: NDArray[np.uint8], dataset: Dataset, settings: Preprocessing, start: int) -> None:
     for index in range(start, min(start + _CHUNK, len(dataset))):
-        out[index] = preprocess_image(read_image(dataset.absolute(index)), settings)
+        path = dataset.absolute(index)
+        # One call that reads and decodes, as each return to Python makes the other threads wait;
+        # `read_image` is for names that OpenCV cannot open, and says what is wrong with a file.
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        out[index] = preprocess_image(read_image(path) if image is None else image, settings)

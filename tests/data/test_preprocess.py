@@ -13,6 +13,7 @@ from leukbench.data import preprocess
 from leukbench.data.dataset import Dataset
 from leukbench.data.folder import load_folder
 from leukbench.data.preprocess import preprocess_dataset, preprocessed_file
+from leukbench.errors import DataError
 from leukbench.protocol import Preprocessing
 
 MakeFolder = Callable[..., Path]
@@ -78,3 +79,24 @@ def test_settings_and_images_have_files_of_their_own(make_folder: MakeFolder) ->
         for settings in (Preprocessing(), Preprocessing(size=51), Preprocessing(median_kernel=3))
     }
     assert len(files) == 6
+
+
+def test_names_that_opencv_cannot_open_are_read_by_python(
+    make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LEUKBENCH_CACHE", str(tmp_path / "empty"))
+    dataset = load_folder(make_folder())
+    expected = [plain(dataset.absolute(i), Preprocessing()) for i in range(len(dataset))]
+    monkeypatch.setattr(preprocess.cv2, "imread", lambda *arguments: None)
+    np.testing.assert_array_equal(preprocess_dataset(dataset, Preprocessing()), expected)
+
+
+def test_a_file_that_went_away_is_named(
+    make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LEUKBENCH_CACHE", str(tmp_path / "empty"))
+    dataset = load_folder(make_folder())
+    gone = dataset.absolute(1)
+    gone.unlink()
+    with pytest.raises(DataError, match=gone.name):
+        preprocess_dataset(dataset, Preprocessing())
