@@ -20,7 +20,6 @@ from leukbench.errors import UsageError
 from leukbench.runfolder import RunFolder, TrialRecord
 from leukbench.score.members import ModelTrials, fold_mean, models_of
 from leukbench.score.metrics import LOWER_IS_BETTER, METRICS, scores_of
-from leukbench.score.paired import combine_dependent, mcnemar_exact
 from leukbench.score.trials import TrialPredictions
 from leukbench.suggest import did_you_mean
 
@@ -335,6 +334,8 @@ def _mean_scores(model: ModelTrials, metrics: Sequence[str]) -> dict[str, float]
 
 def _paired_p(before: ModelTrials, after: ModelTrials) -> float:
     """Exact McNemar of each seed with itself where it lost images; 1 where it did not."""
+    from leukbench.score.paired import combine_dependent, mcnemar_exact
+
     frames = [
         pd.DataFrame(
             {

@@ -5,7 +5,8 @@ test part holds (support above zero); a class without a test image has no recall
 average, while a prediction of it still counts as wrong for the image's true class. A class that
 is never predicted has precision 0 (scikit-learn's ``zero_division=0``). Specificity is one against
 the rest; it does not exist for a class that every test image belongs to. What does not exist is
-NaN, never a warning. With every class in the test part, all values equal scikit-learn's.
+NaN, never a warning. With every class in the test part, all values equal scikit-learn's, which is
+imported for scores of probabilities alone: it takes a second, and a gate on counts needs none of it.
 """
 
 from __future__ import annotations
@@ -15,11 +16,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn import config_context
-from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
 from leukbench.score.arrays import Arrays, FloatArray, IntArray, arrays_of
-from leukbench.score.calibration import expected_calibration_error
 
 COUNT_METRICS = (
     "accuracy", "precision", "recall", "specificity", "f1", "balanced_accuracy", "mcc",
@@ -150,41 +148,66 @@ def _one_vs_rest(
     return float(score(truth, p[:, exists], average="macro"))
 
 
+def _auroc(a: Arrays, p: FloatArray) -> float:
+    from sklearn.metrics import roc_auc_score
+
+    return _one_vs_rest(a, p, roc_auc_score, True)
+
+
+def _average_precision(a: Arrays, p: FloatArray) -> float:
+    from sklearn.metrics import average_precision_score
+
+    return _one_vs_rest(a, p, average_precision_score, False)
+
+
 def _log_loss(a: Arrays, p: FloatArray) -> float:
+    from sklearn.metrics import log_loss
+
     return float(log_loss(a.truth, p, labels=np.arange(len(a.classes))))
 
 
 def _brier(a: Arrays, p: FloatArray) -> float:
+    from sklearn.metrics import brier_score_loss
+
     labels = np.arange(len(a.classes))
     if len(labels) == 2:
         return 2 * float(brier_score_loss(a.truth, p[:, 1], pos_label=1, scale_by_half=True))
     return float(brier_score_loss(a.truth, p, labels=labels, scale_by_half=False))
 
 
-# each takes the arrays, their probabilities as stored, and the same as distributions
-_FROM_PROBABILITIES: dict[str, Callable[[Arrays, FloatArray, FloatArray], float]] = {
-    "auroc": lambda a, p, _: _one_vs_rest(a, p, roc_auc_score, True),
-    "average_precision": lambda a, p, _: _one_vs_rest(a, p, average_precision_score, False),
-    "log_loss": lambda a, _, q: _log_loss(a, q),
-    "brier": lambda a, _, q: _brier(a, q),
-    "ece": lambda a, _, q: expected_calibration_error(q, a.truth),
-}
+def _ece(a: Arrays, p: FloatArray) -> float:
+    from leukbench.score.calibration import expected_calibration_error
+
+    return expected_calibration_error(p, a.truth)
+
+
+_OF_STORED = {"auroc": _auroc, "average_precision": _average_precision}
+_OF_DISTRIBUTIONS = {"log_loss": _log_loss, "brier": _brier, "ece": _ece}
 
 
 def scores_of(a: Arrays, metrics: Sequence[str] = METRICS) -> dict[str, float]:
     """Score one trial given as arrays; see `trial_scores`."""
     counts = scores_from_counts(confusion_matrix(a.truth, a.predicted, len(a.classes)))
-    scores = {}
+    others = _scores_of_probabilities(a, [name for name in metrics if name not in counts])
+    return {name: float(counts[name]) if name in counts else others[name] for name in metrics}
+
+
+def _scores_of_probabilities(a: Arrays, metrics: Sequence[str]) -> dict[str, float]:
+    """Scores from the probabilities as stored, or from the same as distributions."""
+    if not metrics:
+        return {}
+    if a.probabilities is None or a.distribution is None:
+        return dict.fromkeys(metrics, float("nan"))
+    from sklearn import config_context
+
     # the arrays were checked when they were made: scikit-learn need not look again, trial by trial
     with config_context(assume_finite=True, skip_parameter_validation=True):
-        for name in metrics:
-            if name in counts:
-                scores[name] = float(counts[name])
-            elif a.probabilities is None or a.distribution is None:
-                scores[name] = float("nan")
-            else:
-                scores[name] = _FROM_PROBABILITIES[name](a, a.probabilities, a.distribution)
-    return scores
+        return {
+            name: _OF_STORED[name](a, a.probabilities)
+            if name in _OF_STORED
+            else _OF_DISTRIBUTIONS[name](a, a.distribution)
+            for name in metrics
+        }
 
 
 def trial_scores(frame: pd.DataFrame, metrics: Sequence[str] = METRICS) -> dict[str, float]:
