@@ -6,11 +6,12 @@ the text leaves open is OpenCV's default: BGR2GRAY weights, bilinear interpolati
 
 from __future__ import annotations
 
+from collections import deque
 from pathlib import Path
 
 import cv2
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
 
 from leukbench.data.cache import atomic_path, cache_dir, writable_cache
@@ -19,6 +20,7 @@ from leukbench.errors import DataError
 from leukbench.protocol import Preprocessing, canonical_sha256
 
 _CHUNK = 64
+_MARK = 1
 
 _END_MARKERS = {
     b"\xff\xd8": (b"\xff\xd9", "JPEG"),
@@ -124,9 +126,10 @@ def preprocess_dataset(
         shape = (len(dataset), settings.size, settings.size, settings.channels)
         with atomic_path(path) as temporary:
             out = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
-            starts = range(0, len(dataset), _CHUNK)
+            starts = deque(range(0, len(dataset), _CHUNK))
             Parallel(n_jobs=jobs, prefer="threads")(
-                delayed(_fill)(out, dataset, settings, start) for start in starts
+                delayed(_fill)(out, dataset, settings, starts)
+                for _ in range(effective_n_jobs(jobs))
             )
             out.flush()
             del out
@@ -140,10 +143,40 @@ def preprocessed_file(dataset: Dataset, settings: Preprocessing) -> Path:
     return cache_dir() / dataset.fingerprint[:24] / f"images-{key[:24]}.npy"
 
 
-def _fill(out: NDArray[np.uint8], dataset: Dataset, settings: Preprocessing, start: int) -> None:
-    for index in range(start, min(start + _CHUNK, len(dataset))):
-        path = dataset.absolute(index)
-        # One call that reads and decodes, as each return to Python makes the other threads wait;
-        # `read_image` is for names that OpenCV cannot open, and says what is wrong with a file.
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        out[index] = preprocess_image(read_image(path) if image is None else image, settings)
+def _fill(
+    out: NDArray[np.uint8], dataset: Dataset, settings: Preprocessing, starts: deque[int]
+) -> None:
+    """Take chunks of images from `starts` until none is left; where one fails, take the rest away."""
+    image: NDArray[np.uint8] | None = None
+    try:
+        while starts:
+            try:
+                start = starts.popleft()
+            except IndexError:  # another thread was quicker
+                return
+            for index in range(start, min(start + _CHUNK, len(dataset))):
+                image = _read_over(dataset.absolute(index), image)
+                out[index] = preprocess_image(image, settings)
+    finally:
+        starts.clear()
+
+
+def _read_over(path: Path, previous: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+    """Read an image as `read_image` does, into the memory of the previous one where it fits.
+
+    One call that reads and decodes, as each return to Python makes other threads wait; and without
+    an array to write to, OpenCV copies each image once more. With one, it returns that array
+    unchanged for a file that it cannot read: hence the marks in two corners. An image that has such
+    corners is read twice. Names that OpenCV cannot open, and what is wrong with a file, are
+    `read_image`'s.
+    """
+    if previous is not None:
+        previous[0, 0] = previous[-1, -1] = _MARK
+        try:
+            image = cv2.imread(str(path), previous, cv2.IMREAD_COLOR)
+        except cv2.error:  # another shape
+            image = None
+        if image is previous and image[0, 0, 0] != _MARK and image[-1, -1, 0] != _MARK:
+            return previous
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    return read_image(path) if image is None else np.asarray(image, dtype=np.uint8)

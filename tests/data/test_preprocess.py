@@ -100,3 +100,50 @@ def test_a_file_that_went_away_is_named(
     gone.unlink()
     with pytest.raises(DataError, match=gone.name):
         preprocess_dataset(dataset, Preprocessing())
+
+
+class TestReadingOverThePreviousImage:
+    """The memory is used again; no file may end up with what another file left there."""
+
+    @pytest.fixture
+    def previous(self) -> np.ndarray:
+        return np.full((20, 30, 3), 99, dtype=np.uint8)
+
+    @staticmethod
+    def written(path: Path, image: np.ndarray) -> Path:
+        assert cv2.imwrite(str(path), image)
+        return path
+
+    def test_same_shape_uses_the_memory(self, tmp_path: Path, previous: np.ndarray) -> None:
+        image = np.random.default_rng(0).integers(2, 255, (20, 30, 3), dtype=np.uint8)
+        found = preprocess._read_over(self.written(tmp_path / "a.png", image), previous)
+        assert found is previous
+        np.testing.assert_array_equal(found, image)
+
+    @pytest.mark.parametrize(
+        "image",
+        [
+            np.full((20, 30, 3), preprocess._MARK, dtype=np.uint8),
+            np.full((30, 20, 3), 5, dtype=np.uint8),
+            np.full((20, 30), 5, dtype=np.uint8),
+            np.full((20, 30), 5 << 8, dtype=np.uint16),
+            np.full((20, 30, 4), 5, dtype=np.uint8),
+        ],
+        ids=["the marks", "turned", "grey", "16 bits", "alpha"],
+    )
+    def test_as_read_afresh(self, tmp_path: Path, previous: np.ndarray, image: np.ndarray) -> None:
+        path = self.written(tmp_path / "a.png", image)
+        np.testing.assert_array_equal(
+            preprocess._read_over(path, previous), preprocess.read_image(path)
+        )
+
+    @pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".tif"])
+    @pytest.mark.parametrize("kept", [0, 10, 300])
+    def test_a_broken_file_is_named(
+        self, tmp_path: Path, previous: np.ndarray, suffix: str, kept: int
+    ) -> None:
+        image = np.random.default_rng(0).integers(2, 255, (20, 30, 3), dtype=np.uint8)
+        path = self.written(tmp_path / f"a{suffix}", image)
+        path.write_bytes(path.read_bytes()[:kept])
+        with pytest.raises(DataError, match=path.name):
+            preprocess._read_over(path, previous)
