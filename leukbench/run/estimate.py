@@ -25,9 +25,9 @@ def estimate_seconds(
     """State and likely duration of a trial.
 
     A finished trial gives its own time. Others are estimated from finished trials of the same model in
-    the run folder, else from reference figures that come with the package (a two-core machine with
-    AMX); both are scaled by images, epochs and pixels. It is an upper estimate for models whose cost
-    does not grow with pixels.
+    the run folder, scaled by images and epochs, else from reference figures that come with the
+    package (two cores with bfloat16 units), scaled by the area of the images too. It is an upper
+    estimate for models whose cost does not grow with it.
 
     Returns
     -------
@@ -41,8 +41,6 @@ def estimate_seconds(
     rows = prepared.split[(prepared.split["fold"] == plan.fold)]
     epochs = int(plan.parameters.get("epochs", 1))
     work = float((rows["part"] == "train").sum()) * epochs
-    settings = options.protocol.preprocessing
-    pixels = settings.size**2 * settings.channels
     rates = [
         record.fit_seconds / (record.n_train * max(record.epochs_run or 1, 1))
         for record in records
@@ -53,7 +51,7 @@ def estimate_seconds(
     reference = _reference().get(plan.model)
     if reference is None:
         return "guess", 0.0
-    scale = pixels / float(reference["pixels"])
+    scale = options.protocol.preprocessing.size**2 / float(reference["pixels"])
     return "guess", START_SECONDS + float(reference["seconds_per_image_epoch"]) * scale * work
 
 
