@@ -173,10 +173,10 @@ def _read_over(path: Path, previous: NDArray[np.uint8] | None) -> NDArray[np.uin
     if previous is not None:
         previous[0, 0] = previous[-1, -1] = _MARK
         try:
-            image = cv2.imread(str(path), previous, cv2.IMREAD_COLOR)
+            filled = cv2.imread(str(path), previous, cv2.IMREAD_COLOR) is previous
         except cv2.error:  # another shape
-            image = None
-        if image is previous and image[0, 0, 0] != _MARK and image[-1, -1, 0] != _MARK:
+            filled = False
+        if filled and previous[0, 0, 0] != _MARK and previous[-1, -1, 0] != _MARK:
             return previous
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     return read_image(path) if image is None else np.asarray(image, dtype=np.uint8)
