@@ -96,7 +96,7 @@ def _rows(results: Results) -> list[dict[str, Any]]:
         letters = dict(zip(groups["model"], groups["letters"], strict=True))
     rows = []
     for place, row in enumerate(rows_of(results.comparison)):
-        cells = [_cell(column, row) for column in _columns(results)]
+        cells = [_cell(column, row, results) for column in _columns(results)]
         rows.append(
             {
                 "place": place,
@@ -113,7 +113,7 @@ def _rows(results: Results) -> list[dict[str, Any]]:
     return rows
 
 
-def _cell(column: Column, row: Mapping[str, Any]) -> dict[str, str]:
+def _cell(column: Column, row: Mapping[str, Any], results: Results) -> dict[str, str]:
     """Text of a cell, what it sorts by, and the small print beside it."""
     value = row[column.key]
     if column.key == "published_accuracy":
@@ -132,6 +132,8 @@ def _cell(column: Column, row: Mapping[str, Any]) -> dict[str, str]:
     small = ""
     if column.key == "accuracy" and not missing:
         small = interval(row["accuracy_low"], row["accuracy_high"])
+    elif column.key == "trials":
+        small = results.coverage.get(row["model"], "")
     return {
         "text": MISSING if missing else write(float(value)),
         "sort": "" if missing else repr(float(value)),

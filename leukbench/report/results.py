@@ -176,6 +176,17 @@ class Results:
         rows = self.comparison
         return rows[(rows["family"] == "probe") & rows["accuracy"].notna()]
 
+    @cached_property
+    def coverage(self) -> dict[str, str]:
+        """By model that was tested on some of the folds alone where others were on more, how many."""
+        folds = {name: {m.fold for m in model.members} for name, model in self.members.items()}
+        most = {fold for own in folds.values() for fold in own}
+        return {
+            name: f"{len(own)} of {len(self.folds)} folds"
+            for name, own in folds.items()
+            if own != most
+        }
+
     @property
     def seeds(self) -> tuple[int, ...]:
         """Seeds that any model was trained with."""

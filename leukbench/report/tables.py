@@ -123,7 +123,7 @@ def comparison_rows(results: Results) -> list[list[str]]:
                 row["family"],
                 with_interval(row["accuracy"], row["accuracy_low"], row["accuracy_high"]),
                 *(percent(row[name]) for name in ("precision", "recall", "specificity", "f1")),
-                str(row["trials"]),
+                trials_cell(row["trials"], results.coverage.get(row["model"])),
                 row["status"],
                 published_cell(row["published_accuracy"], row["published_source"]),
                 row["published_source"] or MISSING,
@@ -135,6 +135,15 @@ def comparison_rows(results: Results) -> list[list[str]]:
 
 def _header(results: Results) -> tuple[str, ...]:
     return (*_HEADER, "Initial weights") if results.fine_tuned else _HEADER
+
+
+def trials_cell(trials: int, folds: str | None) -> str:
+    """Write a model's number of trials, and its folds where other models were tested on more.
+
+    >>> trials_cell(2, "2 of 5 folds"), trials_cell(5, None)
+    ('2 (2 of 5 folds)', '5')
+    """
+    return f"{trials} ({folds})" if folds else str(trials)
 
 
 def published_cell(printed: str, source: str) -> str:

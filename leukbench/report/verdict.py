@@ -56,6 +56,7 @@ def _sentences(results: Results) -> list[Sentence]:
         ("warning", _synthetic(results)),
         ("warning", _shuffled(results)),
         ("warning", partner_sentences(results)),
+        ("warning", _coverage(results)),
         ("finding", _leader(results)),
         ("finding", _resolution(results)),
         ("finding", _came_back(results)),
@@ -71,9 +72,25 @@ def warnings(results: Results) -> list[str]:
     return [sentence.text for sentence in verdict(results) if sentence.kind == "warning"]
 
 
-def _row_words(row: pd.Series) -> str:
+def _row_words(row: pd.Series, results: Results) -> str:
     value = with_interval(row["accuracy"], row["accuracy_low"], row["accuracy_high"])
-    return f"{row['title']} ({value.replace(' (', ', interval ').removesuffix(')')})"
+    folds = results.coverage.get(row["model"])
+    on = f", on {folds}" if folds else ""
+    return f"{row['title']} ({value.replace(' (', ', interval ').removesuffix(')')}{on})"
+
+
+def _coverage(results: Results) -> list[str]:
+    """Which models were tested on fewer folds than others, so on other images."""
+    names: dict[str, list[str]] = {}
+    for name, folds in results.coverage.items():
+        names.setdefault(folds, []).append(results.titles[name])
+    if not names:
+        return []
+    tested = joined([f"{joined(titles)} on {folds}" for folds, titles in names.items()])
+    return [
+        f"Not every model was tested on all images: {tested}. Mean accuracies of different folds "
+        "compare only roughly; the paired tests take the folds that two models share."
+    ]
 
 
 def _rivals(results: Results) -> pd.DataFrame:
@@ -96,7 +113,7 @@ def _probe_warning(results: Results) -> list[str]:
     come = "come" if len(rivals) > 1 else "comes"
     return [
         f"A model need not look at cells to score as well here: the {some} {names} {come} within "
-        f"the interval of the best model, {_row_words(results.ranked.iloc[0])}, or above it."
+        f"the interval of the best model, {_row_words(results.ranked.iloc[0], results)}, or above it."
     ]
 
 
@@ -145,23 +162,22 @@ def _leader(results: Results) -> list[str]:
     if ranked.empty:
         return ["No model is ranked: none has all of its trials with status ok."]
     best = ranked.iloc[0]
+    words = _row_words(best, results)
     if len(ranked) == 1:
-        return [f"{_row_words(best)} is the only model that is ranked."]
+        return [f"{words} is the only model that is ranked."]
     if results.pairs is None:
-        return [
-            f"{_row_words(best)} has the highest accuracy; no two models share a fold to compare."
-        ]
+        return [f"{words} has the highest accuracy; no two models share a fold to compare."]
     equals = [results.titles[name] for name in results.pairs.leaders if name != best["model"]]
     if not equals:
         return [
-            f"{_row_words(best)} leads: every other ranked model is worse by the paired test, "
+            f"{words} leads: every other ranked model is worse by the paired test, "
             "after Holm's correction."
         ]
     tell = "is the only one that the paired test cannot tell" if len(equals) == 1 else (
         "cannot be told"
     )  # fmt: skip
     return [
-        f"{_row_words(best)} has the highest accuracy; {joined(equals)} {tell} apart from it "
+        f"{words} has the highest accuracy; {joined(equals)} {tell} apart from it "
         "(paired test, Holm's correction)."
     ]
 

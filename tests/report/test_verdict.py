@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from leukbench.errors import DataError
 from leukbench.report.audit_view import clean_accuracy, seen_copies
+from leukbench.report.html import render_report
 from leukbench.report.reproduce import reproduce_command
 from leukbench.report.results import Results
+from leukbench.report.tables import comparison_rows
 from leukbench.report.verdict import verdict
 from leukbench.runfolder import RunFolder
 from tests.fake_run import MODELS, PROBE, FakeModel, make_run
@@ -32,6 +35,24 @@ def test_equals_are_named(tmp_path: Path) -> None:
     said = texts(make_run(tmp_path, models))
     assert any("has the highest accuracy" in s and "cannot tell apart from it" in s for s in said)
     assert not any("leads" in s for s in said)
+
+
+def test_models_on_fewer_folds_than_others_are_marked(tmp_path: Path) -> None:
+    models = (FakeModel("some", "Some", "deep", 0.95), FakeModel("all", "All", "deep", 0.6))
+    folder = make_run(tmp_path, models, folds=5)
+    assert not any("all images" in s for s in texts(folder))
+    for record in folder.records:
+        if record.model == "some" and record.fold > 1:
+            shutil.rmtree(folder.trial_path(record))
+    results = Results(RunFolder(tmp_path))
+    assert results.coverage == {"some": "2 of 5 folds"}
+    said = verdict(results)
+    warned = [s.text for s in said if s.kind == "warning" and "tested on all images" in s.text]
+    assert len(warned) == 1 and "Some on 2 of 5 folds." in warned[0]
+    assert any(s.text.startswith("Some (") and "on 2 of 5 folds) leads" in s.text for s in said)
+    cells = {row[0]: row[7] for row in comparison_rows(results)}
+    assert cells == {"Some": "2 (2 of 5 folds)", "All": "5"}
+    assert "<small>2 of 5 folds</small>" in render_report(results, {})
 
 
 def test_audit_is_told_with_the_accuracy_on_the_clean_rest(audited: RunFolder) -> None:
