@@ -93,6 +93,7 @@ def _measure(given: argparse.Namespace, workspace: Path) -> dict[str, object]:
         torch_python=given.torch_python and given.torch_python.absolute(),
         models=tuple(given.models.split(",")) if given.models else (),
         fewer=given.images,
+        kept=given.out.with_name(f"{given.out.stem}-kept"),
     )
     described = {
         "command": _command(),

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.clock import MODELS, NETWORKS, run_in_child
-from benchmarks.process import Settings, alternate, call, run
+from benchmarks.process import Settings, call, run
 from benchmarks.result import TARGETS, Line, Outcome, ratios, seconds_of
 
 EPOCHS = 30
@@ -23,9 +23,10 @@ def measure(settings: Settings) -> Outcome:
     leukbench's side counts all that ``run-all`` does: the audit, the shortcut probes, the fifteen and
     more files of tables and figures. The plain script does none of that.
     """
-    own, plain = alternate(
-        lambda: _own_side(settings), lambda: _plain_side(settings), settings.repeats
-    )
+    own, plain = [], []
+    for number in range(settings.repeats):
+        own.append(settings.keep(f"run-all-{number}", lambda: _own_side(settings)))
+        plain.append(settings.keep(f"plain-script-{number}", lambda: _plain_side(settings)))
     limit = call("benchmarks.training:matrix_peaks", seconds=0.5 if settings.quick else 2.0)
     target = TARGETS["paper"]
     what = f"{len(settings.chosen(MODELS))} models"

@@ -171,14 +171,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 featured = time.perf_counter() - begun
             models[name] = train_classical(name, described[train], y, described[test], y_test)
         print(f"{name}: accuracy {models[name]['accuracy']:.4f}", flush=True)
-    result = {
-        "images": len(images),
-        "preprocess_seconds": preprocessed - start,
-        "feature_seconds": featured,
-        "models": models,
-    }
-    if given.out:
-        given.out.write_text(json.dumps(result, indent=2), encoding="utf-8")
+        if given.out:
+            result = {
+                "images": len(images),
+                "preprocess_seconds": preprocessed - start,
+                "feature_seconds": featured,
+                "models": models,
+            }
+            given.out.write_text(json.dumps(result, indent=2), encoding="utf-8")
 
 
 if __name__ == "__main__":

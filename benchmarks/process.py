@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -47,6 +49,8 @@ class Settings:
         Restricts the models of every benchmark that measures several; empty for all of them.
     fewer : int or None
         Number of images that was asked for; None for each benchmark's own.
+    kept : Path or None
+        Folder beside the results for sides that take long; see `Settings.keep`.
     """
 
     data: Path
@@ -60,6 +64,7 @@ class Settings:
     torch_python: Path | None = None
     models: tuple[str, ...] = ()
     fewer: int | None = None
+    kept: Path | None = None
 
     @property
     def cache(self) -> Path:
@@ -73,6 +78,33 @@ class Settings:
     def fresh(self, name: str) -> Path:
         """A new empty folder in the workspace."""
         return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.workspace))
+
+    def keep(self, name: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Measure a side and store it at once, or take it from an earlier call that was cut off.
+
+        A side is taken again only for the same images, models and epochs; ``measured`` says when
+        its measurement began.
+        """
+        if self.kept is None:
+            return measure()
+        about = {"images": str(self.images), "models": list(self.models), "epochs": self.epochs}
+        digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+        path = self.kept / f"{name}-{digest[:12]}.json"
+        if path.is_file():
+            side: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return side
+        begun = datetime.now(UTC).isoformat(timespec="minutes")
+        side = {"measured": begun} | measure()
+        self.kept.mkdir(parents=True, exist_ok=True)
+        write_whole(path, json.dumps(side, indent=2))
+        return side
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text + "\n", encoding="utf-8")
+    temporary.replace(path)
 
 
 class ChildFailed(Exception):

@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from benchmarks.process import ChildFailed, Settings
+from benchmarks.process import ChildFailed, Settings, write_whole
 from benchmarks.result import Outcome, Skipped
 
 SCHEMA_VERSION = 1
@@ -142,9 +142,7 @@ def read_results(path: Path) -> dict[str, Any]:
 
 def write_results(path: Path, results: Mapping[str, Any]) -> None:
     """Write a file of results whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    write_whole(path, json.dumps(results, indent=2))
 
 
 def complain(text: str) -> None:
