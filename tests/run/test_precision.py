@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -44,7 +47,8 @@ def test_measured_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(calibrate, "_measure_in_child", measured)
     for _ in range(2):
         calibrate.bfloat16_speedups.cache_clear()
-        assert calibrate.bfloat16_speedups() == {"dense": 2.0, "depthwise": 0.5}
+        found = calibrate.bfloat16_speedups()
+        assert (found["dense"], found["depthwise"]) == (2.0, 0.5)
     calibrate.bfloat16_speedups.cache_clear()
     assert calls == [1]
     (stored,) = tmp_path.glob("bfloat16-*.json")
@@ -64,8 +68,51 @@ def test_nothing_is_measured_without_units(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.slow
 def test_the_measurement_gives_a_ratio_for_each_kind() -> None:
     found = calibrate._measure_in_child()
-    assert set(found) == set(calibrate.KINDS)
-    assert all(ratio > 0 for ratio in found.values())
+    assert set(found) == {*calibrate.KINDS, calibrate.OTHERS}
+    assert all(found[kind] > 0 for kind in calibrate.KINDS)
+    assert 0 <= found[calibrate.OTHERS] <= 1
+
+
+@pytest.mark.parametrize(
+    ("shares", "taken", "rounds"),
+    [((0.02,), 0.02, 1), ((0.6, 0.05), 0.05, 2), ((0.9, 0.3, 0.5), 0.3, 3)],
+)
+def test_a_measurement_beside_other_programs_is_made_again(
+    monkeypatch: pytest.MonkeyPatch, shares: tuple[float, ...], taken: float, rounds: int
+) -> None:
+    coming = iter(shares)
+    monkeypatch.setattr(calibrate.Load, "others", lambda self: next(coming))
+    made = []
+
+    def work() -> dict[str, float]:
+        made.append(1)
+        return {"dense": float(len(made)), "depthwise": 1.0}
+
+    found = calibrate._quietest(work)
+    assert found["others"] == taken
+    assert found["dense"] == shares.index(taken) + 1  # of the same round
+    assert len(made) == rounds
+    said = calibrate.describe_speedups(found)
+    assert ("idle machine" in said) == (taken > calibrate.QUIET)
+
+
+def test_the_load_of_other_programs_is_seen() -> None:
+    burn = [sys.executable, "-c", "while True: pass"]
+    programs = [subprocess.Popen(burn) for _ in range(calibrate.available_cores())]
+    try:
+        load = calibrate.Load()
+        time.sleep(1.5)
+        assert load.others() > calibrate.QUIET
+    finally:
+        for program in programs:
+            program.kill()
+            program.wait()
+
+
+def test_own_work_is_no_load_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter([(100.0, 50.0, 7.0), (103.0, 51.0, 10.0)])  # busy, idle, own
+    monkeypatch.setattr(calibrate.Load, "_now", staticmethod(lambda: next(seconds)))
+    assert calibrate.Load().others() == 0.0
 
 
 def test_kernels_are_checked() -> None:
