@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -73,6 +74,26 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def reserve_space(path: Path) -> None:
+    """Take the disk space of a file that is to be filled through a memory map.
+
+    A page of a mapped file that finds no space on the disk ends the process without a word.
+
+    Raises
+    ------
+    OSError
+        Where the disk has not so much space left, or the user may not have it.
+    """
+    if not hasattr(os, "posix_fallocate"):  # not on macOS and Windows
+        return
+    with path.open("r+b") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text whole or not at all."""
     with atomic_path(path) as temporary:
@@ -92,7 +113,9 @@ def _umask() -> int:
 
 
 def _not_written(path: Path, error: OSError) -> DataError:
+    cached = cache_dir() in path.parents
+    other = "set LEUKBENCH_CACHE to another folder" if cached else "name another folder with --out"
     return DataError(
-        f"{path} cannot be written ({error.strerror}): free some space or name another folder "
-        "with --out; what was finished before is kept."
+        f"{path} cannot be written ({error.strerror}): free some space or {other}; "
+        "what was finished before is kept."
     )

@@ -14,7 +14,7 @@ import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
 
-from leukbench.data.cache import atomic_path, cache_dir, writable_cache
+from leukbench.data.cache import atomic_path, cache_dir, reserve_space, writable_cache
 from leukbench.data.dataset import Dataset
 from leukbench.errors import DataError
 from leukbench.protocol import Preprocessing, canonical_sha256
@@ -126,6 +126,7 @@ def preprocess_dataset(
         shape = (len(dataset), settings.size, settings.size, settings.channels)
         with atomic_path(path) as temporary:
             out = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+            reserve_space(temporary)
             starts = deque(range(0, len(dataset), _CHUNK))
             Parallel(n_jobs=jobs, prefer="threads")(
                 delayed(_fill)(out, dataset, settings, starts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,6 +55,25 @@ def test_equal_to_plain_opencv(make_folder: MakeFolder, settings: Preprocessing)
 @pytest.mark.realdata
 def test_equal_to_plain_opencv_on_the_real_images(all_pbs: Path) -> None:
     check(load_folder(all_pbs), Preprocessing())
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="the system reserves no space")
+def test_a_full_disk_is_told_before_anything_is_written(
+    make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    wanted = []
+
+    def full(descriptor: int, offset: int, length: int) -> None:
+        wanted.append(length)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setenv("LEUKBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    dataset = load_folder(make_folder())
+    with pytest.raises(DataError, match=r"No space left on device.*LEUKBENCH_CACHE"):
+        preprocess_dataset(dataset, Preprocessing())
+    assert wanted == [len(dataset) * 50 * 50 + 128]  # with the header of the array's file
+    assert not list(preprocessed_file(dataset, Preprocessing()).parent.iterdir())
 
 
 def test_run_once_then_memory_mapped(
