@@ -11,6 +11,8 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.model_selection import StratifiedKFold
 from sklearn.utils.validation import check_is_fitted
 
+from leukbench.models.threads import all_threads
+
 FOLDS = 5
 
 
@@ -47,9 +49,11 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             self.fitted_ = clone(self.estimator).fit(X, y)
         else:
             splitter = StratifiedKFold(folds, shuffle=True, random_state=self.random_state)
-            self.fitted_ = CalibratedClassifierCV(
+            calibrated = CalibratedClassifierCV(
                 self.estimator, method=self.method, cv=splitter, ensemble=False
-            ).fit(X, y)
+            )
+            with all_threads():  # one fold a thread
+                self.fitted_ = calibrated.fit(X, y)
         return self
 
     def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:

@@ -96,7 +96,7 @@ def decision_tree(random_state: Any = None) -> Pipeline:
 
 
 def random_forest(random_state: Any = None, n_estimators: int = 100) -> Pipeline:
-    """A random forest, grown on one core so that sums of probabilities have one order."""
-    from sklearn.ensemble import RandomForestClassifier
+    """A random forest."""
+    from leukbench.models.threads import RandomForest
 
-    return on_features(RandomForestClassifier(n_estimators=n_estimators, random_state=random_state))
+    return on_features(RandomForest(n_estimators=n_estimators, random_state=random_state))

@@ -26,6 +26,7 @@ TRUSTED_TYPES = frozenset(
         "leukbench.models.features.FourierSpectrum",
         "leukbench.models.features.GreyHistogram",
         "leukbench.models.features.MeanAndSpread",
+        "leukbench.models.threads.RandomForest",
         "sklearn.calibration._CalibratedClassifier",
         "sklearn.calibration._TemperatureScaling",
         "sklearn.metrics._dist_metrics.EuclideanDistance64",

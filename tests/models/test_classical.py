@@ -5,11 +5,14 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from joblib import effective_n_jobs
 
 from leukbench.errors import UsageError
 from leukbench.models import registry
 from leukbench.models.features import FourierSpectrum, GreyHistogram
 from leukbench.models.testing import tiny_images
+from leukbench.models.threads import all_threads
+from leukbench.run.environment import available_cores
 
 CLASSICAL = [spec.name for spec in registry.specs() if spec.family == "classical"]
 
@@ -49,6 +52,19 @@ def test_many_images_give_the_same_as_one_by_one():
     images = random_images((600, 6, 6, 1))
     alone = np.concatenate([FourierSpectrum().fit_transform(images[i : i + 1]) for i in (0, 599)])
     assert np.array_equal(FourierSpectrum().fit_transform(images)[[0, 599]], alone)
+
+
+@pytest.mark.parametrize("name", ["svm_rbf", "random_forest"])
+def test_the_number_of_threads_changes_time_alone(name, monkeypatch):
+    images, labels = tiny_images(classes=3)
+    found = {}
+    for cores in ("1", "2"):
+        monkeypatch.setenv("LOKY_MAX_CPU_COUNT", cores)
+        with all_threads():
+            assert effective_n_jobs(None) == min(int(cores), available_cores())
+        model = registry.create(name, random_state=0).fit(images, labels)
+        found[cores] = model.predict_proba(images)
+    assert np.array_equal(found["1"], found["2"])
 
 
 @pytest.mark.parametrize("name", CLASSICAL)
