@@ -25,6 +25,7 @@ from leukbench.models.arrays import check_images
 from leukbench.models.batches import batches, shuffled_batches
 from leukbench.models.fused_adam import FusedAdam
 from leukbench.models.keras_cost import layer_table, model_flops
+from leukbench.models.weight_gradients import multiply_on_small_maps
 
 Images = NDArray[np.uint8]
 Pair = tuple[Any, ArrayLike]
@@ -253,6 +254,7 @@ class KerasClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _compiled(self, images: Images) -> Any:
         network = self.build(images.shape[1:], len(self.classes_))
+        multiply_on_small_maps(network)
         heads = len(network.outputs)
         steps = self.epochs * -(-len(images) // self.batch_size)
         network.compile(
