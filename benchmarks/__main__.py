@@ -60,6 +60,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--sizes", help=f"numbers of images at which growth is measured ({SIZES})")
     add("--many", type=int, help=f"images at which the parent's memory is measured ({MANY})")
     add("--torch-python", type=Path, help="a Python that has PyTorch, for the rows against it")
+    add(
+        "--seeds-from",
+        type=Path,
+        metavar="RUN",
+        help="run folder with several seeds, against which --full holds the plain script's accuracies",
+    )
     add("--out", type=Path, default=Path("benchmarks.json"), help="file of results")
     add("--render", type=Path, metavar="FILE", help="print a file of results as Markdown and stop")
     return parser
@@ -93,6 +99,7 @@ def _measure(given: argparse.Namespace, workspace: Path) -> dict[str, object]:
         torch_python=given.torch_python and given.torch_python.absolute(),
         models=tuple(given.models.split(",")) if given.models else (),
         fewer=given.images,
+        seeds_from=given.seeds_from,
         kept=given.out.with_name(f"{given.out.stem}-kept"),
     )
     described = {

@@ -9,8 +9,14 @@ from benchmarks.clock import NETWORKS, run_in_child
 from benchmarks.process import ChildFailed, Settings, alternate, call
 from benchmarks.result import TARGETS, Line, Outcome, ratios, seconds_of
 
-FEW = ("modified_cnn", "mobilenet_v2")
+TRAIN = "benchmarks.training:train"
+WITHOUT_ONEDNN = {"TF_ENABLE_ONEDNN_OPTS": "0"}
+ONE_THREAD = {"LOKY_MAX_CPU_COUNT": "1"}
 SMALL = "modified_cnn"
+FEW = (SMALL, "mobilenet_v2")
+QUICK = (SMALL, "vgg16", "mobilenet_v2")
+
+Side = list[dict[str, Any]]
 
 
 def measure(settings: Settings) -> Outcome:
@@ -23,6 +29,10 @@ def measure(settings: Settings) -> Outcome:
         *_jit(settings, precisions, refused),
         *_side_by_side(settings, precisions),
         *_feeding(settings, precisions),
+        *_products(settings),
+        *_onednn(settings, precisions),
+        *_threads(settings),
+        _fourier(settings),
         _kept_worker(settings),
     ]
     return Outcome(
@@ -43,68 +53,74 @@ def _images(settings: Settings, name: str) -> int:
     return 2604 if name in FEW else 1280
 
 
-def _epochs(runs: list[dict[str, Any]]) -> list[float]:
-    return [median(run["epoch_seconds"]) for run in runs]
+def _both(settings: Settings, work: dict[str, Any], **other: Any) -> tuple[Side, Side]:
+    """Children that do some work as leukbench does, and with other arguments, in turn."""
+    return alternate(lambda: call(**work), lambda: call(**work | other), settings.repeats)
+
+
+def _line(
+    what: str,
+    names: tuple[str, str],
+    seconds: tuple[list[float], list[float]],
+    more: str = " an epoch",
+    *,
+    judged: bool = True,
+) -> Line:
+    """The time of the other over the time of the chosen."""
+    mine, others = seconds
+    return Line(
+        what,
+        ratios(others, mine),
+        "x",
+        TARGETS["choice"] if judged else None,
+        f"{seconds_of(names[0], mine)}, {seconds_of(names[1], others)}{more}",
+    )
+
+
+def _epochs(*sides: Side) -> tuple[list[float], list[float]]:
+    mine, others = ([median(run["epoch_seconds"]) for run in side] for side in sides)
+    return mine, others
+
+
+def _training(
+    name: str, precisions: dict[str, str], images: int, epochs: int = 3
+) -> dict[str, Any]:
+    work: dict[str, Any] = {"function": TRAIN, "model": name, "precision": precisions[name]}
+    return work | {"images": images, "epochs": epochs}
 
 
 def _precision(settings: Settings, precisions: dict[str, str]) -> list[Line]:
     lines = []
-    for name in settings.chosen(NETWORKS):
+    for name in settings.chosen(QUICK if settings.quick else NETWORKS):
         chosen = precisions[name]
         other = "float32" if chosen != "float32" else "mixed_bfloat16"
-        work: dict[str, Any] = {"model": name, "images": _images(settings, name), "epochs": 3}
-        sides = alternate(
-            lambda work=work, p=chosen: call("benchmarks.training:train", precision=p, **work),
-            lambda work=work, p=other: call("benchmarks.training:train", precision=p, **work),
-            settings.repeats,
-        )
-        mine, others = (_epochs(side) for side in sides)
-        lines.append(
-            Line(
-                f"{name}: auto picks {chosen}",
-                ratios(others, mine),
-                "x",
-                TARGETS["choice"],
-                f"{seconds_of(chosen, mine)}, {seconds_of(other, others)} an epoch",
-            )
-        )
+        work = _training(name, precisions, _images(settings, name))
+        sides = _both(settings, work, precision=other)
+        lines.append(_line(f"{name}: auto picks {chosen}", (chosen, other), _epochs(*sides)))
     return lines
 
 
 def _jit(settings: Settings, precisions: dict[str, str], refused: list[str]) -> list[Line]:
     lines = []
     for name in settings.chosen(FEW if settings.quick else NETWORKS):
-        work: dict[str, Any] = {"model": name, "precision": precisions[name]}
-        work |= {"images": min(640, _images(settings, name)), "epochs": 3}
+        work = _training(name, precisions, min(640, _images(settings, name)))
         try:
-            plain, other = alternate(
-                lambda work=work: call("benchmarks.training:train", **work),
-                lambda work=work: call("benchmarks.training:flipped_jit", **work),
-                settings.repeats,
-            )
+            sides = _both(settings, work, function="benchmarks.training:flipped_jit")
         except ChildFailed as error:
             refused.append(f"{name} cannot be trained both with and without XLA: {error}.")
             continue
-        chosen = plain[0]["jit_compile"]
-        mine, others = _epochs(plain), _epochs(other)
         words = ("without XLA", "with XLA")
-        first = [median(run["first_seconds"] for run in side) for side in (plain, other)]
-        lines.append(
-            Line(
-                f"{name}: {words[chosen]}",
-                ratios(others, mine),
-                "x",
-                TARGETS["choice"],
-                f"{seconds_of(words[chosen], mine)}, {seconds_of(words[not chosen], others)} an "
-                f"epoch; first epoch {first[0]:.1f} and {first[1]:.1f} s",
-            )
-        )
+        if sides[0][0]["jit_compile"]:
+            words = (words[1], words[0])
+        first = [median(run["first_seconds"] for run in side) for side in sides]
+        more = f" an epoch; first epoch {first[0]:.1f} and {first[1]:.1f} s"
+        lines.append(_line(f"{name}: {words[0]}", words, _epochs(*sides), more))
     return lines
 
 
 def _side_by_side(settings: Settings, precisions: dict[str, str]) -> list[Line]:
     lines = []
-    for name in settings.chosen(FEW):
+    for name in settings.chosen((SMALL,) if settings.quick else FEW):
         options: dict[str, Any] = {
             "models": [name],
             "seeds": [0, 1],
@@ -117,15 +133,13 @@ def _side_by_side(settings: Settings, precisions: dict[str, str]) -> list[Line]:
             lambda options=options: run_in_child(settings, settings.cache, jobs=2, **options),
             settings.repeats,
         )
-        mine, others = [run["trials"] for run in one], [run["trials"] for run in two]
         lines.append(
-            Line(
+            _line(
                 f"{name}: two trials one after another with all threads (--jobs 1)",
-                ratios(others, mine),
-                "x",
-                None,
-                f"{seconds_of('one after another', mine)}, "
-                f"{seconds_of('side by side with one thread each', others)}, child's start included",
+                ("one after another", "side by side with one thread each"),
+                ([run["trials"] for run in one], [run["trials"] for run in two]),
+                ", child's start included",
+                judged=False,
             )
         )
     return lines
@@ -134,25 +148,57 @@ def _side_by_side(settings: Settings, precisions: dict[str, str]) -> list[Line]:
 def _feeding(settings: Settings, precisions: dict[str, str]) -> list[Line]:
     lines = []
     for name in settings.chosen(FEW):
-        work: dict[str, Any] = {"model": name, "precision": precisions[name]}
-        work |= {"images": _images(settings, name), "epochs": 4}
-        sides = alternate(
-            lambda work=work: call("benchmarks.training:feed", source="batches", **work),
-            lambda work=work: call("benchmarks.training:feed", source="arrays", **work),
-            settings.repeats,
-        )
-        mine, others = (_epochs(side) for side in sides)
-        lines.append(
-            Line(
-                f"{name}: batches without autotuning",
-                ratios(others, mine),
-                "x",
-                TARGETS["choice"],
-                f"{seconds_of('leukbench', mine)}, {seconds_of('what Keras makes of arrays', others)} "
-                "an epoch",
-            )
-        )
+        work = _training(name, precisions, _images(settings, name), epochs=4)
+        work |= {"function": "benchmarks.training:feed", "source": "batches"}
+        seconds = _epochs(*_both(settings, work, source="arrays"))
+        names = ("leukbench", "what Keras makes of arrays")
+        lines.append(_line(f"{name}: batches without autotuning", names, seconds))
     return lines
+
+
+def _products(settings: Settings) -> list[Line]:
+    lines = []
+    for name in settings.chosen(("vgg16",)):
+        work = _training(name, {name: "mixed_bfloat16"}, min(640, _images(settings, name)))
+        sides = _both(settings, work, function="benchmarks.training:without_products")
+        names = ("products", "TensorFlow's own")
+        what = f"{name}, mixed_bfloat16: weight gradients of small maps by products"
+        lines.append(_line(what, names, _epochs(*sides)))
+    return lines
+
+
+def _onednn(settings: Settings, precisions: dict[str, str]) -> list[Line]:
+    """TensorFlow's own choice on such a processor, which leukbench leaves as it is."""
+    lines = []
+    for name in settings.chosen(FEW):
+        work = _training(name, precisions, min(1280, _images(settings, name)))
+        seconds = _epochs(*_both(settings, work, environment=WITHOUT_ONEDNN))
+        lines.append(_line(f"{name}: with oneDNN", ("with", "without"), seconds))
+    return lines
+
+
+def _threads(settings: Settings) -> list[Line]:
+    lines = []
+    for name in settings.chosen(("svm_rbf", "random_forest")):
+        work: dict[str, Any] = {"function": "benchmarks.fitting:fit", "cache": settings.cache}
+        work |= {"model": name, "data": str(settings.images)}
+        sides = _both(settings, work, environment=ONE_THREAD)
+        lines.append(_same_result(f"{name}: fitted on all threads", "on one thread", *sides))
+    return lines
+
+
+def _fourier(settings: Settings) -> Line:
+    work: dict[str, Any] = {"function": "benchmarks.fitting:spectra", "cache": settings.cache}
+    sides = _both(settings, work | {"data": str(settings.images), "batch": True}, batch=False)
+    return _same_result("Fourier spectra: one transform over a batch", "image by image", *sides)
+
+
+def _same_result(what: str, other: str, chosen: Side, rest: Side) -> Line:
+    """A line of two ways to one result, which says whether it is one."""
+    same = len({run["sha256"] for run in [*chosen, *rest]}) == 1
+    mine, others = ([run["seconds"] for run in side] for side in (chosen, rest))
+    more = f"; results {'identical' if same else 'DIFFERENT'}"
+    return _line(what, ("chosen", other), (mine, others), more)
 
 
 def _kept_worker(settings: Settings) -> Line:
@@ -167,21 +213,19 @@ def _kept_worker(settings: Settings) -> Line:
         lambda: [run_in_child(settings, settings.cache, seeds=[s], **options) for s in seeds],
         settings.repeats,
     )
-    sides = [[sum(run["trials"] for run in runs) for runs in side] for side in (kept, fresh)]
+    mine, others = ([sum(run["trials"] for run in runs) for runs in side] for side in (kept, fresh))
     predictions = {
         tuple(record["predictions"] for run in runs for record in _by_seed(run))
         for runs in [*kept, *fresh]
     }
     same = "identical" if len(predictions) == 1 else "DIFFERENT"
-    return Line(
+    return _line(
         f"{SMALL}, three trials: one worker that keeps TensorFlow imported",
-        ratios(sides[1], sides[0]),
-        "x",
-        TARGETS["choice"],
-        f"{seconds_of('one worker', sides[0])}, {seconds_of('a fresh child each', sides[1])}; "
-        f"predictions {same}",
+        ("one worker", "a fresh child each"),
+        (mine, others),
+        f"; predictions {same}",
     )
 
 
-def _by_seed(run: dict[str, Any]) -> list[dict[str, Any]]:
+def _by_seed(run: dict[str, Any]) -> Side:
     return sorted(run["records"], key=lambda record: record["seed"])

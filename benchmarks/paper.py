@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from statistics import median
 from typing import Any
 
 from benchmarks.clock import MODELS, NETWORKS, run_in_child
 from benchmarks.process import Settings, call, run
-from benchmarks.result import TARGETS, Line, Outcome, ratios, seconds_of
+from benchmarks.result import TARGETS, Line, Outcome, Target, ratios, seconds_of
+from benchmarks.spread import spreads_of
 
 EPOCHS = 30
 """Of the paper."""
@@ -62,7 +64,8 @@ def measure(settings: Settings) -> Outcome:
             f"{peaks['bfloat16']:.0f} and {peaks['float32']:.0f} GFLOP/s",
         )
     )
-    return Outcome([*lines, *_per_model(own, plain)], _notes(settings, own, plain))
+    compared = _accuracies(settings, own[0], plain[0])
+    return Outcome([*lines, *_per_model(own, plain), *compared], _notes(settings, own, plain))
 
 
 def _own_side(settings: Settings) -> Side:
@@ -133,6 +136,34 @@ def _per_model(own: list[Side], plain: list[Side]) -> list[Line]:
     return lines
 
 
+def _accuracies(settings: Settings, own: Side, plain: Side) -> list[Line]:
+    """The plain script's accuracies against the spread over leukbench's seeds, at the full epochs."""
+    if settings.seeds_from is None or settings.epochs != EPOCHS:
+        return []
+    test = math.ceil(plain["images"] / 5)
+    spreads = spreads_of(settings.seeds_from, list(plain["models"]), test)
+    lines, inside = [], 0
+    for name, spread in spreads.items():
+        accuracy = plain["models"][name]["accuracy"]
+        low, high = (100 * bound for bound in spread.interval)
+        inside += spread.holds(accuracy)
+        lines.append(
+            Line(
+                f"accuracy of {name}, plain script",
+                (100 * accuracy,),
+                "%",
+                None,
+                f"leukbench beside it {100 * own['models'][name]['accuracy']:.1f} %, "
+                f"{len(spread.accuracies)} seeds of {settings.seeds_from.name} "
+                f"{100 * min(spread.accuracies):.1f} to {100 * max(spread.accuracies):.1f} %; one more "
+                f"seed lies in {low:.1f} to {high:.1f} % (95 %): "
+                f"{'inside' if spread.holds(accuracy) else 'OUTSIDE'}",
+            )
+        )
+    what = f"models of {len(spreads)} whose accuracy in the plain script is within that spread"
+    return [*lines, Line(what, (inside,), "", Target("at least", len(spreads)), "")]
+
+
 def _notes(settings: Settings, own: list[Side], plain: list[Side]) -> list[str]:
     ours, theirs = own[0], plain[0]
     probes = sum(r["trial_seconds"] for r in ours["records"] if r["family"] == "probe")
@@ -145,6 +176,8 @@ def _notes(settings: Settings, own: list[Side], plain: list[Side]) -> list[str]:
         "The plain SVM gives classes only; leukbench's gives calibrated probabilities, for which it "
         "is fitted five more times.",
     ]
+    if len({side.get("measured", "")[:10] for side in [*own, *plain]}) > 1:
+        notes.append("The two sides were not measured on the same day.")
     if settings.epochs < EPOCHS:
         notes.append(
             f"Accuracies after {settings.epochs} epochs say nothing of the models; --full compares "

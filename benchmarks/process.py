@@ -49,6 +49,8 @@ class Settings:
         Restricts the models of every benchmark that measures several; empty for all of them.
     fewer : int or None
         Number of images that was asked for; None for each benchmark's own.
+    seeds_from : Path or None
+        Run folder whose seeds the plain script's accuracies are held against.
     kept : Path or None
         Folder beside the results for sides that take long; see `Settings.keep`.
     """
@@ -64,6 +66,7 @@ class Settings:
     torch_python: Path | None = None
     models: tuple[str, ...] = ()
     fewer: int | None = None
+    seeds_from: Path | None = None
     kept: Path | None = None
 
     @property

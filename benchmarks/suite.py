@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -113,8 +114,9 @@ def measure(
             "status": "ok",
             "reason": "",
         }
+        kept = settings.kept and settings.kept / benchmark.name
         try:
-            row |= benchmark.measure(settings).as_json()
+            row |= benchmark.measure(replace(settings, kept=kept)).as_json()
         except Skipped as error:
             row |= {"status": "skipped", "reason": str(error), "lines": [], "notes": []}
         except (ChildFailed, RuntimeError, ValueError) as error:
@@ -122,6 +124,8 @@ def measure(
         row["seconds"] = time.perf_counter() - begun
         results["rows"][benchmark.name] = row
         write_results(out, results)
+        if row["status"] == "ok" and kept:
+            shutil.rmtree(kept, ignore_errors=True)
         say(f"{benchmark.name}: {row['status']} in {row['seconds']:.0f} s {row['reason']}".rstrip())
     return results
 

@@ -130,6 +130,14 @@ def flipped_jit(model: str, **work: Any) -> dict[str, Any]:
     return train(model, **work, parameters={"jit_compile": not usual})
 
 
+def without_products(model: str, **work: Any) -> dict[str, Any]:
+    """`train` with TensorFlow's own weight gradients on small maps too."""
+    from leukbench.models import weight_gradients
+
+    weight_gradients.POSITIONS = 0
+    return train(model, **work)
+
+
 def _optimizer_step(network: Any) -> float:
     """Median seconds of one update of all weights, with gradients of the size of the weights."""
     import tensorflow as tf

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from benchmarks.process import ChildFailed, Settings, alternate, call
 from benchmarks.render import render
 from benchmarks.result import TARGETS, Line, Outcome, Skipped, Target, exponent
 from benchmarks.scaling import lines_of
+from benchmarks.spread import Spread, spreads_of
 
 ENVIRONMENT = {
     "cpu": "A processor",
@@ -135,6 +137,56 @@ def test_figures_of_two_machines_are_not_mixed(
     monkeypatch.setitem(ENVIRONMENT, "machine", "another")
     with pytest.raises(ValueError, match="another machine"):
         _measure("memory", settings, out)
+
+
+def test_a_side_that_was_measured_is_not_lost_when_the_other_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
+) -> None:
+    out, measured = tmp_path / "results.json", []
+    settings = replace(settings, kept=tmp_path / "kept")
+
+    def side(name: str) -> dict[str, object]:
+        measured.append(name)
+        if measured.count("plain") == 1 and name == "plain":
+            raise ChildFailed("plain ended with exit code -9")
+        return {"seconds": 1.0}
+
+    def measure(self: suite.Benchmark, settings: Settings) -> Outcome:
+        sides = [settings.keep(name, lambda name=name: side(name)) for name in ("own", "plain")]
+        assert all(one["measured"] and one["seconds"] == 1.0 for one in sides)
+        return Outcome([])
+
+    monkeypatch.setattr(suite.Benchmark, "measure", measure)
+    assert _measure("paper", settings, out)["rows"]["paper"]["status"] == "failed"
+    other = replace(settings, epochs=settings.epochs + 1)
+    assert _measure("paper", settings, out)["rows"]["paper"]["status"] == "ok"
+    assert measured == ["own", "plain", "plain"]
+    _measure("paper", settings, out)  # a row that stands in the table is measured anew
+    assert measured == ["own", "plain", "plain", "own", "plain"]
+    settings.keep("own", lambda: side("own"))
+    other.keep("own", lambda: side("own"))  # of other settings
+    assert measured[5:] == ["own", "own"]
+
+
+def test_an_accuracy_is_held_against_the_spread_over_seeds(tmp_path: Path) -> None:
+    spread = Spread((0.80, 0.84), 100)
+    low, high = spread.interval  # t of one degree of freedom is 12.7
+    assert math.isclose(low, 0.82 - 12.706 * 0.0282843 * math.sqrt(1.5) - 0.005, abs_tol=1e-4)
+    assert spread.holds(high) and not spread.holds(low - 1e-6)
+    same = Spread((0.9, 0.9, 0.9), 100)
+    assert same.holds(0.9) and not same.holds(0.91)
+    with pytest.raises(ValueError, match="two seeds"):
+        _ = Spread((0.9,), 100).interval
+
+
+def test_the_spread_of_a_run_is_read_from_its_predictions() -> None:
+    run = Path(__file__).parents[2] / "results" / "all-pbs-paper"
+    spreads = spreads_of(run, ["svm_rbf", "modified_cnn", "ensemble_e1", "unknown"], 652)
+    assert len(set(spreads["svm_rbf"].accuracies)) == 1  # no chance in it
+    assert len(spreads["modified_cnn"].accuracies) == 5
+    assert "unknown" not in spreads
+    with pytest.raises(ValueError, match="652 test images, not 600"):
+        spreads_of(run, ["svm_rbf"], 600)
 
 
 def test_every_benchmark_can_be_imported() -> None:
