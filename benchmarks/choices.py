@@ -15,6 +15,7 @@ ONE_THREAD = {"LOKY_MAX_CPU_COUNT": "1"}
 SMALL = "modified_cnn"
 FEW = (SMALL, "mobilenet_v2")
 QUICK = (SMALL, "vgg16", "mobilenet_v2")
+"""For the precision; everything else is shown on `SMALL` alone when it has to be quick."""
 
 Side = list[dict[str, Any]]
 
@@ -51,6 +52,10 @@ def _images(settings: Settings, name: str) -> int:
     if settings.quick:
         return 1280 if name == SMALL else 256
     return 2604 if name in FEW else 1280
+
+
+def _few(settings: Settings) -> list[str]:
+    return settings.chosen((SMALL,) if settings.quick else FEW)
 
 
 def _both(settings: Settings, work: dict[str, Any], **other: Any) -> tuple[Side, Side]:
@@ -102,7 +107,7 @@ def _precision(settings: Settings, precisions: dict[str, str]) -> list[Line]:
 
 def _jit(settings: Settings, precisions: dict[str, str], refused: list[str]) -> list[Line]:
     lines = []
-    for name in settings.chosen(FEW if settings.quick else NETWORKS):
+    for name in _few(settings) if settings.quick else settings.chosen(NETWORKS):
         work = _training(name, precisions, min(640, _images(settings, name)))
         try:
             sides = _both(settings, work, function="benchmarks.training:flipped_jit")
@@ -120,7 +125,7 @@ def _jit(settings: Settings, precisions: dict[str, str], refused: list[str]) -> 
 
 def _side_by_side(settings: Settings, precisions: dict[str, str]) -> list[Line]:
     lines = []
-    for name in settings.chosen((SMALL,) if settings.quick else FEW):
+    for name in _few(settings):
         options: dict[str, Any] = {
             "models": [name],
             "seeds": [0, 1],
@@ -147,7 +152,7 @@ def _side_by_side(settings: Settings, precisions: dict[str, str]) -> list[Line]:
 
 def _feeding(settings: Settings, precisions: dict[str, str]) -> list[Line]:
     lines = []
-    for name in settings.chosen(FEW):
+    for name in _few(settings):
         work = _training(name, precisions, _images(settings, name), epochs=4)
         work |= {"function": "benchmarks.training:feed", "source": "batches"}
         seconds = _epochs(*_both(settings, work, source="arrays"))
@@ -170,8 +175,8 @@ def _products(settings: Settings) -> list[Line]:
 def _onednn(settings: Settings, precisions: dict[str, str]) -> list[Line]:
     """TensorFlow's own choice on such a processor, which leukbench leaves as it is."""
     lines = []
-    for name in settings.chosen(FEW):
-        work = _training(name, precisions, min(1280, _images(settings, name)))
+    for name in _few(settings):
+        work = _training(name, precisions, 256 if settings.quick else 1280)
         seconds = _epochs(*_both(settings, work, environment=WITHOUT_ONEDNN))
         lines.append(_line(f"{name}: with oneDNN", ("with", "without"), seconds))
     return lines
