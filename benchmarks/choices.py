@@ -68,8 +68,6 @@ def _line(
     names: tuple[str, str],
     seconds: tuple[list[float], list[float]],
     more: str = " an epoch",
-    *,
-    judged: bool = True,
 ) -> Line:
     """The time of the other over the time of the chosen."""
     mine, others = seconds
@@ -77,7 +75,7 @@ def _line(
         what,
         ratios(others, mine),
         "x",
-        TARGETS["choice"] if judged else None,
+        TARGETS["choice"],
         f"{seconds_of(names[0], mine)}, {seconds_of(names[1], others)}{more}",
     )
 
@@ -125,27 +123,25 @@ def _jit(settings: Settings, precisions: dict[str, str], refused: list[str]) -> 
 
 def _side_by_side(settings: Settings, precisions: dict[str, str]) -> list[Line]:
     lines = []
-    for name in _few(settings):
+    for name in _few(settings) if settings.quick else settings.chosen(NETWORKS):
         options: dict[str, Any] = {
             "models": [name],
             "seeds": [0, 1],
-            "epochs": 2 if settings.quick else 8,
+            "epochs": 8 if name in FEW and not settings.quick else 2,
             "precision": precisions[name],
             "probes": False,
         }
-        one, two = alternate(
+        chosen, other = alternate(
+            lambda options=options: run_in_child(settings, settings.cache, **options),
             lambda options=options: run_in_child(settings, settings.cache, jobs=1, **options),
-            lambda options=options: run_in_child(settings, settings.cache, jobs=2, **options),
             settings.repeats,
         )
+        jobs, threads = (chosen[0]["records"][0][key] for key in ("jobs", "threads"))
+        way = f"{jobs} side by side, cores each: {threads}"
+        seconds = ([run["trials"] for run in chosen], [run["trials"] for run in other])
+        names = (way, "one after another")
         lines.append(
-            _line(
-                f"{name}: two trials one after another with all threads (--jobs 1)",
-                ("one after another", "side by side with one thread each"),
-                ([run["trials"] for run in one], [run["trials"] for run in two]),
-                ", child's start included",
-                judged=False,
-            )
+            _line(f"{name}, two trials: {way}", names, seconds, ", child's start included")
         )
     return lines
 
@@ -212,6 +208,7 @@ def _kept_worker(settings: Settings) -> Line:
         "models": [SMALL],
         "epochs": 1 if settings.quick else 4,
         "probes": False,
+        "jobs": 1,
     }
     kept, fresh = alternate(
         lambda: [run_in_child(settings, settings.cache, seeds=seeds, **options)],

@@ -60,8 +60,8 @@ def timed_run(data: str, out: str, protocol: str = "paper", **options: Any) -> d
     protocol : str
         Name of the protocol.
     **options
-        ``epochs``, ``precision``, ``probes`` change the protocol; ``models``, ``seeds`` and ``jobs`` are
-        those of ``run-all``.
+        ``epochs``, ``precision``, ``probes`` change the protocol; ``models``, ``seeds``, ``jobs`` and
+        ``threads`` are those of ``run-all``.
 
     Returns
     -------
@@ -102,6 +102,8 @@ def timed_run(data: str, out: str, protocol: str = "paper", **options: Any) -> d
                 "status": record.status,
                 "reason": record.reason,
                 "precision": record.precision,
+                "threads": record.threads,
+                "jobs": record.jobs,
                 "accuracy": None
                 if frame is None
                 else float((frame["y_true"] == frame["y_pred"]).mean()),

@@ -24,7 +24,7 @@ def measure(settings: Settings) -> Outcome:
     epochs = 4 if settings.quick else 45
     seeds = list(range(settings.repeats + 1))
     answer = run_in_child(
-        settings, settings.cache, models=[MODEL], seeds=seeds, epochs=epochs, probes=False
+        settings, settings.cache, models=[MODEL], seeds=seeds, epochs=epochs, probes=False, jobs=1
     )
     trials = sorted(answer["records"], key=lambda record: record["seed"])
     overheads = [record["trial_seconds"] - _own(record) for record in trials]

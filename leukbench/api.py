@@ -260,7 +260,7 @@ def run(
     task: str | Mapping[str, str] | None = None,
     precision: str | None = None,
     out: str | Path | None = None,
-    jobs: int = 1,
+    jobs: int | None = None,
     threads: int | None = None,
     backend: str = "local",
     scheduler: str | None = None,
@@ -290,8 +290,8 @@ def run(
         Change the protocol, and with it what the run can be compared with.
     out : str or Path, optional
         Run folder; ``results/<dataset>-<protocol>`` by default.
-    jobs : int
-        Trials side by side.
+    jobs : int, optional
+        Trials side by side; by default as many as end soonest, with fewer cores each.
     threads : int, optional
         Cores that each trial keeps busy; this machine's shared by `jobs` by default.
     backend : str

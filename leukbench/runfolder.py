@@ -84,6 +84,7 @@ class TrialRecord(BaseModel):
     flops: int | None = None
     precision: str = ""
     threads: int | None = None
+    jobs: int | None = None
     epochs_run: int | None = None
     n_train: int = 0
     n_validation: int = 0

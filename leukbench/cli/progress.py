@@ -82,6 +82,17 @@ class ConsoleReporter:
         if precisions:
             self._precisions(options.protocol.training.precision, precisions)
         self.say(f"run       {prepared.out}: {len(prepared.plans)} trials")
+        self._sharing(options, prepared)
+
+    def _sharing(self, options: RunOptions, prepared: Preparation) -> None:
+        """Say how the trials share the cores, and how else they could."""
+        from leukbench.run.sharing import limits_of
+
+        limits = limits_of(options, prepared)
+        way = f"{limits.jobs} side by side" if limits.jobs > 1 else "one after another"
+        each = "1 core" if limits.threads == 1 else f"{limits.threads} cores"
+        why = f", {limits.reason}" if limits.reason else ""
+        self.say(f"trials    {way}, {each} each{why}")
 
     def _precisions(self, setting: str, precisions: Mapping[str, str]) -> None:
         """Say which precision each network is trained in, and why."""
@@ -103,13 +114,16 @@ class ConsoleReporter:
     def plan(self, options: RunOptions, prepared: Preparation) -> None:
         """Print every trial with whether it is finished and how long it may take."""
         from leukbench.run.estimate import estimate_seconds
+        from leukbench.run.sharing import last_end, limits_of
 
-        total = 0.0
+        limits, waiting = limits_of(options, prepared), []
         for plan in prepared.plans:
-            state, seconds = estimate_seconds(plan, prepared, options)
-            total += seconds if state != "finished" else 0.0
+            state, seconds = estimate_seconds(plan, prepared, options, limits.threads)
+            if state != "finished":
+                waiting.append(seconds)
             self.say(f"  {plan.name:<44} {state:<9} {_clock(seconds):>8}  {plan.key[:12]}")
-        self.say(f"  about {_clock(total / options.jobs)} to go; nothing was run (--dry-run)")
+        to_go = _clock(last_end(waiting, limits.jobs))
+        self.say(f"  about {to_go} to go; nothing was run (--dry-run)")
 
     def waiting(self, number: int, total: int) -> None:
         """Say how many trials are to be run."""

@@ -47,7 +47,10 @@ Precision = Annotated[
 Out = Annotated[
     Path | None, typer.Option("--out", help="Run folder; results/<dataset>-<protocol> by default.")
 ]
-Jobs = Annotated[int, typer.Option("--jobs", help="Trials side by side.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", help="Trials side by side; by default as many as end soonest."),
+]
 Threads = Annotated[
     int | None,
     typer.Option("--threads", help="Cores of each trial; this machine's, shared by --jobs."),
@@ -96,7 +99,7 @@ def run_all(
     task: Task = None,
     precision: Precision = None,
     out: Out = None,
-    jobs: Jobs = 1,
+    jobs: Jobs = None,
     threads: Threads = None,
     backend: Backend = "local",
     scheduler: Scheduler = None,

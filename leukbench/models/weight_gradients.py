@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-POSITIONS = 36
+POSITIONS = 49
 """Largest number of positions of an output map, height times width, for which the product is taken."""
 
 Convolution = Callable[[Any, Any], Any]

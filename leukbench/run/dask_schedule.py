@@ -24,7 +24,8 @@ from leukbench.errors import UsageError
 from leukbench.run import remote
 from leukbench.run.cluster import WORKER_SECONDS, open_cluster
 from leukbench.run.plan import TrialPlan, job_of
-from leukbench.run.schedule import Inputs, Limits, Reporter
+from leukbench.run.schedule import Inputs, Reporter
+from leukbench.run.sharing import Limits
 from leukbench.run.store import RunStore
 from leukbench.runfolder import TrialRecord
 

@@ -61,6 +61,18 @@ def available_cores() -> int:
 
 
 @cache
+def total_memory_mb() -> float:
+    """Memory of this machine, or what its container may take of it, MiB."""
+    total = float(psutil.virtual_memory().total)
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        try:
+            total = min(total, float(Path("/sys/fs/cgroup", name).read_text(encoding="ascii")))
+        except (OSError, ValueError):  # no such limit, or the word max
+            continue
+    return total / 2**20
+
+
+@cache
 def cpu_name() -> str:
     """Model of the processor."""
     for line in _cpuinfo():

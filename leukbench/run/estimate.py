@@ -1,9 +1,11 @@
-"""How long a trial may take, from trials that were measured before."""
+"""What a trial may cost in time and memory, from trials that were measured before."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from statistics import median
@@ -17,17 +19,71 @@ if TYPE_CHECKING:
     from leukbench.run.prepare import Preparation, RunOptions
 
 START_SECONDS = 8.0
+CORES = 2
+"""Of the machine that the reference figures were measured on."""
+START_MB = 250.0
+SERIAL_SHARE = 0.3
+"""Of the time of a model whose share is not known."""
+UNKNOWN_MB = {"keras": 2000.0}
+_UNKNOWN_OTHERS_MB = 1000.0
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one trial may take.
+
+    Attributes
+    ----------
+    seconds : float or None
+        On `CORES` cores that it has to itself; None where nothing is known.
+    serial_share : float
+        Share of its time on one core that further cores do not shorten (Amdahl's law), 0 to 1.
+    memory_mb : float
+        Peak of its process, MiB.
+    """
+
+    seconds: float | None
+    serial_share: float
+    memory_mb: float
+
+    def seconds_on(self, threads: int, unknown: float) -> float:
+        """Seconds on so many cores; `unknown` seconds on `CORES` where nothing is known."""
+        seconds = unknown if self.seconds is None else self.seconds
+        return seconds * self._share(threads) / self._share(CORES)
+
+    def _share(self, threads: int) -> float:
+        return self.serial_share + (1 - self.serial_share) / threads
+
+
+def reference_cost(plan: TrialPlan, prepared: Preparation, options: RunOptions) -> Cost:
+    """Cost of a trial from the figures that come with the package.
+
+    They are scaled by images and epochs, and by the area of the images: an upper figure for models
+    whose cost does not grow with it.
+    """
+    images = _training_images(plan, prepared)
+    epochs = int(plan.parameters.get("epochs", 1))
+    known = _reference().get(plan.kind)
+    if known is None:
+        memory = UNKNOWN_MB.get(plan.framework, _UNKNOWN_OTHERS_MB)
+        return Cost(None, SERIAL_SHARE, memory)
+    area = options.protocol.preprocessing.size**2 / known["pixels"]
+    held = float(plan.parameters.get("batch_size", images))
+    grown = (known["memory_mb"] - START_MB) * area * held / known["memory_images"]
+    return Cost(
+        seconds=known["seconds_per_image_epoch"] * area * images * epochs,
+        serial_share=known["serial_share"],
+        memory_mb=START_MB + grown,
+    )
 
 
 def estimate_seconds(
-    plan: TrialPlan, prepared: Preparation, options: RunOptions
+    plan: TrialPlan, prepared: Preparation, options: RunOptions, threads: int = CORES
 ) -> tuple[str, float]:
-    """State and likely duration of a trial.
+    """State and likely duration of a trial on so many cores.
 
     A finished trial gives its own time. Others are estimated from finished trials of the same model in
-    the run folder, scaled by images and epochs, else from reference figures that come with the
-    package (two cores with bfloat16 units), scaled by the area of the images too. It is an upper
-    estimate for models whose cost does not grow with it.
+    the run folder, scaled by images and epochs, else from `reference_cost`.
 
     Returns
     -------
@@ -38,9 +94,7 @@ def estimate_seconds(
     for record in records:
         if record.key == plan.key and record.scored:
             return "finished", record.total_seconds or 0.0
-    rows = prepared.split[(prepared.split["fold"] == plan.fold)]
-    epochs = int(plan.parameters.get("epochs", 1))
-    work = float((rows["part"] == "train").sum()) * epochs
+    work = _training_images(plan, prepared) * int(plan.parameters.get("epochs", 1))
     rates = [
         record.fit_seconds / (record.n_train * max(record.epochs_run or 1, 1))
         for record in records
@@ -48,11 +102,15 @@ def estimate_seconds(
     ]
     if rates:
         return "estimate", START_SECONDS + median(rates) * work
-    reference = _reference().get(plan.model)
-    if reference is None:
+    cost = reference_cost(plan, prepared, options)
+    if cost.seconds is None:
         return "guess", 0.0
-    scale = options.protocol.preprocessing.size**2 / float(reference["pixels"])
-    return "guess", START_SECONDS + float(reference["seconds_per_image_epoch"]) * scale * work
+    return "guess", START_SECONDS + cost.seconds_on(threads, cost.seconds)
+
+
+def _training_images(plan: TrialPlan, prepared: Preparation) -> float:
+    rows = prepared.split[prepared.split["fold"] == plan.fold]
+    return float((rows["part"] == "train").sum())
 
 
 def _records(out: Path) -> list[TrialRecord]:
@@ -65,7 +123,14 @@ def _records(out: Path) -> list[TrialRecord]:
     return found
 
 
+@cache
 def _reference() -> Mapping[str, Mapping[str, Any]]:
-    source = resources.files("leukbench.run") / "reference_times.json"
+    """Figures of an otherwise idle machine with bfloat16 units, by model, and of all probes together.
+
+    ``serial_share`` comes from one trial on two cores against two side by side with one core each;
+    ``memory_mb`` was the process's peak at batches, or for models without them at training images, of
+    ``memory_images``.
+    """
+    source = resources.files("leukbench.run") / "reference_costs.json"
     loaded: dict[str, Mapping[str, Any]] = json.loads(source.read_text(encoding="utf-8"))
     return loaded

@@ -15,14 +15,14 @@ from leukbench.data.cache import atomic_path, cache_dir
 from leukbench.data.catalog import get_entry
 from leukbench.data.dataset import Dataset
 from leukbench.data.preprocess import preprocess_dataset, preprocessed_file
-from leukbench.errors import UsageError
 from leukbench.models import registry, saved
 from leukbench.protocol import Preprocessing, canonical_sha256
 from leukbench.run.aside import aside
-from leukbench.run.environment import available_cores, describe_environment
+from leukbench.run.environment import describe_environment
 from leukbench.run.plan import PROBE_FAMILY, PROBE_VERSION, TrialPlan
 from leukbench.run.prepare import Preparation, RunOptions
-from leukbench.run.schedule import Inputs, Limits, Reporter, run_trials
+from leukbench.run.schedule import Inputs, Reporter, run_trials
+from leukbench.run.sharing import limits_of, longest_first
 from leukbench.run.store import RunStore, write_json
 from leukbench.runfolder import SCHEMA_VERSION, RunFolder
 from leukbench.validity.probe_names import PROBES
@@ -47,7 +47,7 @@ def execute(options: RunOptions, prepared: Preparation, reporter: Reporter) -> R
         reporter.waiting(len(waiting), len(prepared.plans))
         if waiting:
             inputs = _write_inputs(options, prepared, store)
-            _run_waiting(options, waiting, store, inputs, reporter)
+            _run_waiting(options, prepared, waiting, store, inputs, reporter)
         if waiting or not (prepared.out / "report.html").is_file():
             from leukbench.report import write_report
 
@@ -59,12 +59,15 @@ def execute(options: RunOptions, prepared: Preparation, reporter: Reporter) -> R
 
 def _run_waiting(
     options: RunOptions,
+    prepared: Preparation,
     waiting: Sequence[TrialPlan],
     store: RunStore,
     inputs: Inputs,
     reporter: Reporter,
 ) -> None:
-    limits, keep = limits_of(options), options.save_models
+    limits, keep = limits_of(options, prepared), options.save_models
+    if limits.jobs > 1 or options.scheduler is not None:
+        waiting = longest_first(waiting, prepared, options)
     if options.backend == "local":
         run_trials(waiting, store, inputs, limits, reporter, save_models=keep)
         return
@@ -122,19 +125,6 @@ def describe_run(options: RunOptions, prepared: Preparation) -> dict[str, Any]:
         "protocol": protocol.model_dump(mode="json"),
         "environment": describe_environment(),
     }
-
-
-def limits_of(options: RunOptions) -> Limits:
-    """Cores, time and memory of each trial."""
-    for name, number in (("--jobs", options.jobs), ("--threads", options.threads)):
-        if number is not None and number < 1:
-            raise UsageError(f"{name} {number} does not fit: take a whole number from 1.")
-    return Limits(
-        jobs=options.jobs,
-        threads=options.threads or max(1, available_cores() // options.jobs),
-        timeout=options.timeout,
-        memory_mb=options.memory_mb,
-    )
 
 
 def _write_inputs(options: RunOptions, prepared: Preparation, store: RunStore) -> Inputs:

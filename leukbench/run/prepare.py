@@ -53,8 +53,8 @@ class RunOptions:
         Run folder; None takes ``results/<dataset>-<protocol>``.
     models, seeds, folds : sequence or None
         Restrict or extend what the protocol names; None keeps it.
-    jobs : int
-        Trials side by side.
+    jobs : int or None
+        Trials side by side; None takes as many as end soonest (`leukbench.run.sharing`).
     threads : int or None
         Cores that each trial keeps busy; None shares this machine's among `jobs`.
     backend : str
@@ -81,7 +81,7 @@ class RunOptions:
     models: Sequence[str] | None = None
     seeds: Sequence[int] | None = None
     folds: Sequence[int] | None = None
-    jobs: int = 1
+    jobs: int | None = None
     threads: int | None = None
     backend: str = "local"
     scheduler: str | None = None

@@ -14,6 +14,7 @@ from joblib import Parallel, delayed
 
 from leukbench.run.plan import TrialPlan, job_of
 from leukbench.run.pool import ChildPool
+from leukbench.run.sharing import Limits
 from leukbench.run.store import RunStore
 from leukbench.runfolder import TrialRecord
 
@@ -52,28 +53,6 @@ class Inputs:
     def images_for(self, plan: TrialPlan) -> Path:
         """The array that a trial reads."""
         return self.images.get(plan.model, self.images[""])
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What trials may use.
-
-    Attributes
-    ----------
-    jobs : int
-        Trials side by side.
-    threads : int
-        Cores of each.
-    timeout : float or None
-        Seconds of each.
-    memory_mb : float or None
-        Resident memory of each, MiB.
-    """
-
-    jobs: int
-    threads: int
-    timeout: float | None
-    memory_mb: float | None
 
 
 def run_trials(
@@ -124,7 +103,7 @@ def run_trials(
         pool.release(plan.kind, worker)
         if cancelled.is_set():
             return
-        outcome = dict(outcome) | {"threads": limits.threads}
+        outcome = dict(outcome) | {"threads": limits.threads, "jobs": limits.jobs}
         record = store.keep(plan, outcome, workdir, started)
         reporter.ended(plan, record)
 

@@ -14,7 +14,13 @@ from leukbench.run.estimate import START_SECONDS, estimate_seconds
 
 
 def guessed(out: Path, images: int = 100, epochs: int = 3, **settings: Any) -> float:
-    plan: Any = SimpleNamespace(key="k", model="vgg16", fold=0, parameters={"epochs": epochs})
+    plan: Any = SimpleNamespace(
+        key="k",
+        model="vgg16",
+        kind="vgg16",
+        fold=0,
+        parameters={"epochs": epochs, "batch_size": 64},
+    )
     split = pd.DataFrame({"fold": [0] * (images + 7), "part": ["train"] * images + ["test"] * 7})
     prepared: Any = SimpleNamespace(out=out, split=split)
     protocol = SimpleNamespace(preprocessing=Preprocessing(**settings))
