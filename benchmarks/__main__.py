@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks.process import Settings
 from benchmarks.render import render
 from benchmarks.suite import BENCHMARKS, complain, measure, read_results
+from leukbench.errors import LeukbenchError
 
 PAPER_EPOCHS = 30
 QUICK_IMAGES = 240
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         with tempfile.TemporaryDirectory(prefix="leukbench-benchmarks-") as workspace:
             results = _measure(given, Path(workspace))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, LeukbenchError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 3
     print(render(results), end="")

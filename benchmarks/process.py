@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from leukbench.data.cache import write_text
+
 ROOT = Path(__file__).resolve().parents[1]
 
 A = TypeVar("A")
@@ -98,16 +100,8 @@ class Settings:
             return side
         begun = datetime.now(UTC).isoformat(timespec="minutes")
         side = {"measured": begun} | measure()
-        self.kept.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(side, indent=2))
+        write_text(path, json.dumps(side, indent=2) + "\n")
         return side
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text + "\n", encoding="utf-8")
-    temporary.replace(path)
 
 
 class ChildFailed(Exception):

@@ -14,8 +14,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from benchmarks.process import ChildFailed, Settings, write_whole
+from benchmarks.process import ChildFailed, Settings
 from benchmarks.result import Outcome, Skipped
+from leukbench.data.cache import write_text
 
 SCHEMA_VERSION = 1
 
@@ -146,7 +147,7 @@ def read_results(path: Path) -> dict[str, Any]:
 
 def write_results(path: Path, results: Mapping[str, Any]) -> None:
     """Write a file of results whole or not at all."""
-    write_whole(path, json.dumps(results, indent=2))
+    write_text(path, json.dumps(results, indent=2) + "\n")
 
 
 def complain(text: str) -> None:

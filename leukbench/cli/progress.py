@@ -113,12 +113,11 @@ class ConsoleReporter:
 
     def plan(self, options: RunOptions, prepared: Preparation) -> None:
         """Print every trial with whether it is finished and how long it may take."""
-        from leukbench.run.estimate import estimate_seconds
+        from leukbench.run.estimate import estimates
         from leukbench.run.sharing import last_end, limits_of
 
         limits, waiting = limits_of(options, prepared), []
-        for plan in prepared.plans:
-            state, seconds = estimate_seconds(plan, prepared, options, limits.threads)
+        for plan, state, seconds in estimates(prepared, options, limits.threads):
             if state != "finished":
                 waiting.append(seconds)
             self.say(f"  {plan.name:<44} {state:<9} {_clock(seconds):>8}  {plan.key[:12]}")

@@ -23,6 +23,7 @@ def footnotes(results: Results) -> list[str]:
         f"{DEFINITIONS} {interval_note(results)}",
         PUBLISHED,
         *weights_note(results),
+        *sharing_note(results),
         data_note(results),
         protocol_note(results),
         NOT_FOR_DIAGNOSIS,
@@ -37,6 +38,30 @@ def weights_note(results: Results) -> list[str]:
     if results.fine_tuned:
         return ["Networks that start from trained weights were fine-tuned: compare like with like."]
     return ["Every network was trained from random weights."]
+
+
+def sharing_note(results: Results) -> list[str]:
+    """Return under which conditions times were taken; nothing where no trial says so."""
+    ways = {
+        (record.jobs or 0, record.threads)
+        for record in results.folder.records
+        if record.family != "probe" and record.scored and record.threads
+    }
+    if not ways:
+        return []
+    words = [_way(jobs, threads) for jobs, threads in sorted(ways)]
+    unlike = "" if len(words) == 1 else ", so that they are not comparable throughout"
+    return [f"Times were taken with {', or '.join(words)}{unlike}."]
+
+
+def _way(jobs: int, threads: int) -> str:
+    """How trials shared the machine; 0 jobs where a record does not say how many went side by side."""
+    cores = _plural(threads, "core")
+    if jobs == 0:
+        return f"{cores} a trial"
+    if jobs == 1:
+        return f"one trial at a time on {cores}"
+    return f"{jobs} trials side by side on {cores} each"
 
 
 def interval_note(results: Results) -> str:

@@ -250,7 +250,7 @@ def _trial(results: Results, record: TrialRecord) -> list[str]:
         accuracy = percent(float(member.arrays.correct.mean()))
     return [
         str(record.fold), str(record.seed), record.status, accuracy, seconds(record.fit_seconds),
-        record.key[:12],
+        str(record.threads or MISSING), record.key[:12],
     ]  # fmt: skip
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -55,62 +56,80 @@ class Cost:
         return self.serial_share + (1 - self.serial_share) / threads
 
 
-def reference_cost(plan: TrialPlan, prepared: Preparation, options: RunOptions) -> Cost:
-    """Cost of a trial from the figures that come with the package.
+def reference_costs(
+    plans: Sequence[TrialPlan], prepared: Preparation, options: RunOptions
+) -> list[Cost]:
+    """Costs of trials from the figures that come with the package.
 
     They are scaled by images and epochs, and by the area of the images: an upper figure for models
     whose cost does not grow with it.
     """
-    images = _training_images(plan, prepared)
-    epochs = int(plan.parameters.get("epochs", 1))
+    images = _training_images(prepared)
+    size = options.protocol.preprocessing.size
+    return [_reference_cost(plan, images[plan.fold], size) for plan in plans]
+
+
+def _reference_cost(plan: TrialPlan, images: int, size: int) -> Cost:
     known = _reference().get(plan.kind)
     if known is None:
         memory = UNKNOWN_MB.get(plan.framework, _UNKNOWN_OTHERS_MB)
         return Cost(None, SERIAL_SHARE, memory)
-    area = options.protocol.preprocessing.size**2 / known["pixels"]
+    area = size**2 / known["pixels"]
     held = float(plan.parameters.get("batch_size", images))
     grown = (known["memory_mb"] - START_MB) * area * held / known["memory_images"]
     return Cost(
-        seconds=known["seconds_per_image_epoch"] * area * images * epochs,
+        seconds=known["seconds_per_image_epoch"] * area * images * _epochs(plan),
         serial_share=known["serial_share"],
         memory_mb=START_MB + grown,
     )
 
 
-def estimate_seconds(
-    plan: TrialPlan, prepared: Preparation, options: RunOptions, threads: int = CORES
-) -> tuple[str, float]:
-    """State and likely duration of a trial on so many cores.
+def estimates(
+    prepared: Preparation, options: RunOptions, threads: int = CORES
+) -> list[tuple[TrialPlan, str, float]]:
+    """State and likely duration of every trial of a run, on so many cores each.
 
     A finished trial gives its own time. Others are estimated from finished trials of the same model in
-    the run folder, scaled by images and epochs, else from `reference_cost`.
+    the run folder, scaled by images and epochs, else from `reference_costs`.
 
     Returns
     -------
-    tuple of str and float
-        ``"finished"``, ``"estimate"`` or ``"guess"``; and seconds, 0 where nothing is known.
+    list of (TrialPlan, str, float)
+        The plan; ``"finished"``, ``"estimate"`` or ``"guess"``; and seconds, 0 where nothing is known.
     """
-    records = _records(prepared.out)
-    for record in records:
-        if record.key == plan.key and record.scored:
-            return "finished", record.total_seconds or 0.0
-    work = _training_images(plan, prepared) * int(plan.parameters.get("epochs", 1))
-    rates = [
-        record.fit_seconds / (record.n_train * max(record.epochs_run or 1, 1))
-        for record in records
-        if record.model == plan.model and record.scored and record.fit_seconds
-    ]
-    if rates:
-        return "estimate", START_SECONDS + median(rates) * work
-    cost = reference_cost(plan, prepared, options)
-    if cost.seconds is None:
-        return "guess", 0.0
-    return "guess", START_SECONDS + cost.seconds_on(threads, cost.seconds)
+    images = _training_images(prepared)
+    finished: dict[str, float] = {}
+    rates: dict[str, list[float]] = defaultdict(list)
+    for record in _records(prepared.out):
+        if not record.scored:
+            continue
+        finished[record.key] = record.total_seconds or 0.0
+        if record.fit_seconds:
+            work = record.n_train * max(record.epochs_run or 1, 1)
+            rates[record.model].append(record.fit_seconds / work)
+    found = []
+    costs = reference_costs(prepared.plans, prepared, options)
+    for plan, cost in zip(prepared.plans, costs, strict=True):
+        state, seconds = "guess", 0.0
+        if plan.key in finished:
+            state, seconds = "finished", finished[plan.key]
+        elif plan.model in rates:
+            work = images[plan.fold] * _epochs(plan)
+            state, seconds = "estimate", START_SECONDS + median(rates[plan.model]) * work
+        elif cost.seconds is not None:
+            seconds = START_SECONDS + cost.seconds_on(threads, cost.seconds)
+        found.append((plan, state, seconds))
+    return found
 
 
-def _training_images(plan: TrialPlan, prepared: Preparation) -> float:
-    rows = prepared.split[prepared.split["fold"] == plan.fold]
-    return float((rows["part"] == "train").sum())
+def _epochs(plan: TrialPlan) -> int:
+    return int(plan.parameters.get("epochs", 1))
+
+
+def _training_images(prepared: Preparation) -> dict[int, int]:
+    """Number of training images by fold."""
+    folds, train = prepared.split["fold"], prepared.split["part"] == "train"
+    return {int(fold): int(train[folds == fold].sum()) for fold in folds.unique()}
 
 
 def _records(out: Path) -> list[TrialRecord]:

@@ -41,6 +41,8 @@ class Worker:
         self._log = tempfile.TemporaryFile(  # noqa: SIM115 - closed by close()
             "w+", encoding="utf-8", errors="replace"
         )
+        # what a child that is ended leaves behind, as TensorFlow's generated code
+        self._scratch = tempfile.TemporaryDirectory(prefix="leukbench-", ignore_cleanup_errors=True)
 
     def __enter__(self) -> Worker:
         return self
@@ -135,6 +137,7 @@ class Worker:
         """End the child and all that it started, and serve no more."""
         self._end()
         self._log.close()
+        self._scratch.cleanup()
 
     def _end(self) -> None:
         process, self._process = self._process, None
@@ -163,7 +166,7 @@ class Worker:
             stderr=self._log,
             text=True,
             encoding="utf-8",
-            env=child_environment(self.threads),
+            env=child_environment(self.threads) | {"TMPDIR": self._scratch.name},
             start_new_session=True,
         )
 

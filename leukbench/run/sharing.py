@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from leukbench.errors import DataError, UsageError
 from leukbench.run.environment import available_cores, machine_id, total_memory_mb
-from leukbench.run.estimate import CORES, Cost, reference_cost
+from leukbench.run.estimate import CORES, Cost, reference_costs
 from leukbench.run.plan import PROBE_FAMILY, TrialPlan
 from leukbench.runfolder import read_record
 
@@ -85,7 +85,7 @@ def _share(options: RunOptions, prepared: Preparation) -> tuple[int, int | None,
     if threads is None and not options.fresh:
         threads = _threads_before(prepared.out)
         reason = reason if threads is None else "as in this run folder before"
-    costs = [reference_cost(plan, prepared, options) for plan in prepared.plans]
+    costs = reference_costs(prepared.plans, prepared, options)
     memory = MEMORY_SHARE * total_memory_mb()
     jobs = choose_jobs(costs, available_cores(), memory, threads=threads, most_mb=options.memory_mb)
     return jobs, threads, reason
@@ -156,7 +156,7 @@ def longest_first(
     plans: Sequence[TrialPlan], prepared: Preparation, options: RunOptions
 ) -> list[TrialPlan]:
     """Trials in the order in which several workers end soonest; those of one model stay together."""
-    costs = [reference_cost(plan, prepared, options) for plan in plans]
+    costs = reference_costs(plans, prepared, options)
     unknown = _usual_seconds(costs)
     longest: dict[str, float] = {}
     for plan, cost in zip(plans, costs, strict=True):

@@ -188,6 +188,19 @@ def test_footnotes_say_what_the_numbers_are(folded: RunFolder) -> None:
         assert said in text
 
 
+def test_footnotes_say_how_many_cores_the_times_were_taken_with(tmp_path: Path) -> None:
+    folder = make_run(tmp_path)
+    assert "Times were taken with 2 cores a trial." in comparison_markdown(Results(folder))
+    first = next(r for r in folder.records if r.scored and r.family != "probe")
+    path = tmp_path / "trials" / first.key / "record.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(record | {"jobs": 2, "threads": 1}), encoding="utf-8")
+    assert (
+        "with 2 cores a trial, or 2 trials side by side on 1 core each, so that they are not"
+        in comparison_markdown(Results(RunFolder(tmp_path)))
+    )
+
+
 def test_names_stay_text_in_markdown(nasty: RunFolder) -> None:
     for path in write_tables(nasty):
         if path.suffix == ".md":
