@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-SMALL = 1000
+SMALL = 200
 """Below so many images a process of its own would cost more time than its memory is worth."""
 
 T = TypeVar("T")

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from leukbench.cli.app import run_command_line
@@ -148,6 +153,34 @@ def test_side_by_side_gives_the_same_as_one_after_another(
     assert [r.key for r in first.records] == [r.key for r in second.records]
     for left, right in zip(first.records, second.records, strict=True):
         pd.testing.assert_frame_equal(first.predictions(left), second.predictions(right))
+
+
+@pytest.mark.usefixtures("plugin_models")
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_interrupt_ends_the_children_and_keeps_what_was_finished(
+    make_folder: MakeFolder, protocol: Path, tmp_path: Path, jobs: int
+) -> None:
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "leukbench", "run-all", "--data", str(make_folder())]
+    command += ["--protocol", str(protocol), "--models", "mean_ok,mean_sleeps", "--seeds", "0,1"]
+    command += ["--jobs", str(jobs), "--out", str(out)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    with process:
+        assert process.stderr is not None
+        sleeping = 0
+        for line in process.stderr:
+            sleeping += line.startswith("start     mean_sleeps")
+            if sleeping == jobs:
+                break
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert len(children) >= jobs
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        rest = process.stderr.read()
+        assert process.wait(timeout=60) == 130, rest
+    assert rest.splitlines() == ["leukbench: interrupted; what was finished is kept."]
+    assert psutil.wait_procs(children, timeout=20)[1] == []
+    found = {(record.model, record.seed): record.status for record in RunFolder(out).records}
+    assert found == {("mean_ok", 0): "ok", ("mean_ok", 1): "ok"}
 
 
 @pytest.mark.slow
