@@ -90,6 +90,8 @@ class ConsoleReporter:
 
         limits = limits_of(options, prepared)
         way = f"{limits.jobs} side by side" if limits.jobs > 1 else "one after another"
+        if options.scheduler is not None:
+            way = "on all workers"
         each = "1 core" if limits.threads == 1 else f"{limits.threads} cores"
         why = f", {limits.reason}" if limits.reason else ""
         self.say(f"trials    {way}, {each} each{why}")

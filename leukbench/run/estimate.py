@@ -25,7 +25,7 @@ CORES = 2
 START_MB = 250.0
 SERIAL_SHARE = 0.3
 """Of the time of a model whose share is not known."""
-UNKNOWN_MB = {"keras": 2000.0}
+_UNKNOWN_NETWORK = {"pixels": 2500, "memory_mb": 2000.0, "memory_images": 64}
 _UNKNOWN_OTHERS_MB = 1000.0
 
 
@@ -71,17 +71,16 @@ def reference_costs(
 
 def _reference_cost(plan: TrialPlan, images: int, size: int) -> Cost:
     known = _reference().get(plan.kind)
-    if known is None:
-        memory = UNKNOWN_MB.get(plan.framework, _UNKNOWN_OTHERS_MB)
-        return Cost(None, SERIAL_SHARE, memory)
-    area = size**2 / known["pixels"]
+    if known is None and plan.framework != "keras":
+        return Cost(None, SERIAL_SHARE, _UNKNOWN_OTHERS_MB)
+    figures = known or _UNKNOWN_NETWORK
+    area = size**2 / figures["pixels"]
     held = float(plan.parameters.get("batch_size", images))
-    grown = (known["memory_mb"] - START_MB) * area * held / known["memory_images"]
-    return Cost(
-        seconds=known["seconds_per_image_epoch"] * area * images * _epochs(plan),
-        serial_share=known["serial_share"],
-        memory_mb=START_MB + grown,
-    )
+    grown = (figures["memory_mb"] - START_MB) * area * held / figures["memory_images"]
+    if known is None:
+        return Cost(None, SERIAL_SHARE, START_MB + grown)
+    seconds = known["seconds_per_image_epoch"] * area * images * _epochs(plan)
+    return Cost(seconds, known["serial_share"], START_MB + grown)
 
 
 def estimates(

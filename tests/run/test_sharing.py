@@ -138,6 +138,9 @@ def test_large_images_that_do_not_fit_side_by_side_go_one_after_another(tmp_path
     run = prepared(tmp_path, ("vgg16", "vgg19"), seeds=2)
     assert limits_of(options(size=50), run).jobs == 2
     assert limits_of(options(size=224), run).jobs == 1
+    own = prepared(tmp_path, ("network_of_a_plug_in",), seeds=2)
+    assert limits_of(options(size=50), own).jobs == 2
+    assert limits_of(options(size=224), own).jobs == 1
 
 
 def test_a_run_folder_keeps_the_cores_of_its_trials(
