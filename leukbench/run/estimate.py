@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -99,7 +100,7 @@ def estimates(
     images = _training_images(prepared)
     finished: dict[str, float] = {}
     rates: dict[str, list[float]] = defaultdict(list)
-    for record in _records(prepared.out):
+    for record in stored_records(prepared.out):
         if not record.scored:
             continue
         finished[record.key] = record.total_seconds or 0.0
@@ -131,14 +132,11 @@ def _training_images(prepared: Preparation) -> dict[int, int]:
     return {int(fold): int(train[folds == fold].sum()) for fold in folds.unique()}
 
 
-def _records(out: Path) -> list[TrialRecord]:
-    found = []
+def stored_records(out: Path) -> Iterator[TrialRecord]:
+    """Records of a run folder, one after another; what cannot be read is passed over."""
     for path in sorted((out / "trials").glob("*/record.json")):
-        try:
-            found.append(read_record(path))
-        except DataError:
-            continue
-    return found
+        with suppress(DataError):
+            yield read_record(path)
 
 
 @cache

@@ -9,11 +9,10 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from leukbench.errors import DataError, UsageError
+from leukbench.errors import UsageError
 from leukbench.run.environment import available_cores, machine_id, total_memory_mb
-from leukbench.run.estimate import CORES, Cost, reference_costs
+from leukbench.run.estimate import CORES, Cost, reference_costs, stored_records
 from leukbench.run.plan import PROBE_FAMILY, TrialPlan
-from leukbench.runfolder import read_record
 
 if TYPE_CHECKING:
     from leukbench.run.prepare import Preparation, RunOptions
@@ -173,11 +172,7 @@ def _usual_seconds(costs: Sequence[Cost]) -> float:
 
 def _threads_before(out: Path) -> int | None:
     """Cores of the trials that a run folder holds from such a machine as this one."""
-    for path in sorted((out / "trials").glob("*/record.json")):
-        try:
-            record = read_record(path)
-        except DataError:
-            continue
+    for record in stored_records(out):
         if record.machine == machine_id() and record.family != PROBE_FAMILY and record.threads:
             return record.threads
     return None
