@@ -23,9 +23,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from leukbench.audit.audit import audit
+from leukbench.audit.leaks import PARTNERS
 from leukbench.data.folder import load_folder
-from leukbench.validity.audit import audit
-from leukbench.validity.leaks import PARTNERS
 
 SIDE = 96
 CLASSES = ("a", "b")

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from leukbench.audit.audit import audit
+from leukbench.audit.findings import AuditReport
+from leukbench.audit.leaks import PARTNERS
 from leukbench.data.folder import load_folder
 from leukbench.data.synthetic import CopyPlan, SyntheticConfig, Truth, write_dataset
-from leukbench.validity.audit import audit
-from leukbench.validity.findings import AuditReport
-from leukbench.validity.leaks import PARTNERS
 
 EXACT = ("exact", "conflict")
 

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from leukbench.validity.published.rows import CONSISTENT, IMPOSSIBLE, OPEN, judge_row
-from leukbench.validity.published.tables import PublishedRow
-from tests.validity.published_random import (
+from leukbench.published.rows import CONSISTENT, IMPOSSIBLE, OPEN, judge_row
+from leukbench.published.tables import PublishedRow
+from tests.published.random_tables import (
     altered,
     macro_shares,
     random_binary,

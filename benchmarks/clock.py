@@ -12,8 +12,8 @@ from benchmarks.process import Settings, call
 from leukbench.protocol import load_protocol
 
 if TYPE_CHECKING:
-    from leukbench.run.plan import TrialPlan
     from leukbench.runfolder import TrialRecord
+    from leukbench.trials.plan import TrialPlan
 
 MODELS = load_protocol("paper").models
 NETWORKS = MODELS[:6]
@@ -70,8 +70,8 @@ def timed_run(data: str, out: str, protocol: str = "paper", **options: Any) -> d
         end), ``rest`` (preprocessing, tables, figures, page), and ``records``: one a trial.
     """
     from leukbench.protocol import load_protocol, override
-    from leukbench.run.execute import execute
-    from leukbench.run.prepare import RunOptions, prepare
+    from leukbench.trials.execute import execute
+    from leukbench.trials.prepare import RunOptions, prepare
 
     names = {"epochs": "training__epochs", "precision": "training__precision"}
     changes = {names[key]: options.pop(key) for key in names if key in options}

@@ -27,13 +27,13 @@ from distributed import Client
 from joblib import Parallel, delayed, parallel_config
 
 from leukbench.protocol import load_protocol, override
-from leukbench.run.cluster import open_cluster
-from leukbench.run.dask_schedule import DaskBackend
-from leukbench.run.execute import execute
-from leukbench.run.plan import TrialPlan
-from leukbench.run.prepare import RunOptions, prepare
-from leukbench.run.store import RunStore
 from leukbench.runfolder import RunFolder, TrialRecord
+from leukbench.trials.cluster import open_cluster
+from leukbench.trials.dask import DaskBackend
+from leukbench.trials.execute import execute
+from leukbench.trials.plan import TrialPlan
+from leukbench.trials.prepare import RunOptions, prepare
+from leukbench.trials.store import RunStore
 
 TARGET = 1.7
 """Two workers on two cores against one."""

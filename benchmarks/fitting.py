@@ -50,8 +50,8 @@ def spectra(data: str, batch: bool) -> dict[str, Any]:
 def _images(data: str) -> tuple[NDArray[np.uint8], NDArray[np.str_], NDArray[np.intp]]:
     from leukbench.data.folder import load_folder
     from leukbench.data.preprocess import preprocess_dataset
+    from leukbench.data.splits import make_split, part_indices
     from leukbench.protocol import load_protocol
-    from leukbench.validity.splits import make_split, part_indices
 
     protocol = load_protocol("paper")
     dataset = load_folder(Path(data))

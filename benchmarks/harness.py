@@ -61,8 +61,8 @@ def measure(settings: Settings) -> Outcome:
 
 def start_child() -> dict[str, Any]:
     """Seconds until a child answers, and of importing TensorFlow and Keras in this process."""
-    from leukbench.run.environment import available_cores
-    from leukbench.run.isolate import Worker
+    from leukbench.machine import available_cores
+    from leukbench.trials.worker import Worker
 
     begun = time.perf_counter()
     with Worker(available_cores()) as worker:

@@ -60,11 +60,11 @@ def run_peaks(data: str, out: str) -> dict[str, Any]:
         ``images``, ``peak_mb`` of all, and of each stage its seconds and its own peak.
     """
     stages = Stages()
-    stages.time("imports", import_module, "leukbench.run.execute")
+    stages.time("imports", import_module, "leukbench.trials.execute")
     from leukbench.data.folder import load_folder
     from leukbench.protocol import load_protocol
-    from leukbench.run.execute import execute
-    from leukbench.run.prepare import RunOptions, prepare
+    from leukbench.trials.execute import execute
+    from leukbench.trials.prepare import RunOptions, prepare
 
     options = RunOptions(
         protocol=load_protocol("paper"), data=Path(data), out=Path(out), models=("naive_bayes",)

@@ -12,7 +12,7 @@ from benchmarks.clock import MODELS, NETWORKS, run_in_child
 from benchmarks.process import Settings, call, run
 from benchmarks.result import TARGETS, Line, Outcome, Target, ratios, seconds_of
 from benchmarks.spread import spreads_of
-from leukbench.run.environment import available_cores
+from leukbench.machine import available_cores
 
 EPOCHS = 30
 """Of the paper."""

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from leukbench.data.cache import write_text
+from leukbench.files import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 

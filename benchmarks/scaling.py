@@ -15,8 +15,8 @@ from benchmarks.run_folders import copy_run
 from benchmarks.small_images import write_small
 
 IMPORTS = (
-    "leukbench.run.execute",
-    "leukbench.validity.audit",
+    "leukbench.trials.execute",
+    "leukbench.audit.audit",
     "leukbench.models.features",
     "leukbench.report.html",
     "leukbench.report.figures",
@@ -128,11 +128,11 @@ def stages(data: str, out: str) -> dict[str, Any]:
         import_module(name)
     from leukbench.data.folder import load_folder
     from leukbench.data.preprocess import preprocess_dataset
+    from leukbench.data.splits import make_split, part_indices
     from leukbench.models import registry
     from leukbench.protocol import load_protocol
     from leukbench.report import write_report
-    from leukbench.run.prepare import cached_audit
-    from leukbench.validity.splits import make_split, part_indices
+    from leukbench.trials.prepare import cached_audit
 
     found = Stages()
     protocol = load_protocol("paper")

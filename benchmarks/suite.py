@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.process import ChildFailed, Settings
 from benchmarks.result import Outcome, Skipped
-from leukbench.data.cache import write_text
+from leukbench.files import write_text
 
 SCHEMA_VERSION = 1
 
@@ -95,7 +95,7 @@ def measure(
     dict
         What `out` holds at the end.
     """
-    from leukbench.run.environment import describe_environment
+    from leukbench.machine import describe_environment
 
     results = read_results(out) if out.is_file() else {"rows": {}}
     environment = describe_environment()

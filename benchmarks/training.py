@@ -30,7 +30,7 @@ def random_images(images: int, seed: int = 0) -> tuple[NDArray[np.uint8], NDArra
 def auto_precisions(models: Sequence[str]) -> dict[str, Any]:
     """The precision that ``auto`` picks for each model on this machine."""
     from leukbench.models import registry
-    from leukbench.run.precision import resolve_precision
+    from leukbench.trials.choose_precision import resolve_precision
 
     return {"precisions": {name: resolve_precision(registry.get(name), "auto") for name in models}}
 
@@ -176,7 +176,7 @@ def feed(model: str, precision: str, images: int, epochs: int, source: str) -> d
     import keras
 
     from leukbench.models import registry
-    from leukbench.models.batches import shuffled_batches
+    from leukbench.models.training.batches import shuffled_batches
 
     x, y = random_images(images)
     keras.utils.set_random_seed(0)

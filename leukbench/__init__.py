@@ -27,21 +27,20 @@ __all__ = [
     "run",
 ]
 
-_PLACES = {
+_MODULES = {
     "LeukbenchError": "leukbench.errors",
     "ModelSpec": "leukbench.models.registry",
     "Protocol": "leukbench.protocol",
     "Published": "leukbench.models.registry",
     "Run": "leukbench.api",
     "load_protocol": "leukbench.protocol",
+    "run": "leukbench.api",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name == "run":  # the room of that name, which can be called
-        return import_module("leukbench.run")
-    if name in _PLACES:
-        return getattr(import_module(_PLACES[name]), name)
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module 'leukbench' has no attribute {name!r}")
 
 

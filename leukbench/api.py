@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import pandas as pd
 
-from leukbench.errors import UsageError
+from leukbench.errors import UsageError, did_you_mean
 from leukbench.protocol import Protocol, load_protocol, override
 from leukbench.report.formats import percent, with_interval
 from leukbench.report.notes import NOT_FOR_DIAGNOSIS
@@ -25,14 +25,13 @@ from leukbench.report.results import Results
 from leukbench.report.tables import classification_table, comparison_table
 from leukbench.report.verdict import verdict
 from leukbench.runfolder import RunFolder, TrialRecord
-from leukbench.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from leukbench.gate import GateResult
-    from leukbench.run.plan import TrialPlan
-    from leukbench.verify import Difference
+    from leukbench.checks.gate import GateResult
+    from leukbench.checks.verify import Difference
+    from leukbench.trials.plan import TrialPlan
 
 
 class Run:
@@ -183,13 +182,13 @@ class Run:
 
     def verify(self) -> list[Difference]:
         """What is not as it should be; empty where every stored value follows from the predictions."""
-        from leukbench.verify import verify_run
+        from leukbench.checks.verify import verify_run
 
         return verify_run(self.path)
 
     def gate(self, baseline: str | Path, **options: Any) -> GateResult:
-        """Compare with a baseline; options as in `leukbench.gate.compare_with_baseline`."""
-        from leukbench.gate import compare_with_baseline
+        """Compare with a baseline; options as in `leukbench.checks.gate.compare_with_baseline`."""
+        from leukbench.checks.gate import compare_with_baseline
 
         return compare_with_baseline(self.path, Path(baseline), **options)
 
@@ -317,8 +316,8 @@ def run(
     LeukbenchError
         Where data, protocol or a name does not fit, or leakage is refused.
     """
-    from leukbench.run.execute import execute
-    from leukbench.run.prepare import RunOptions, prepare
+    from leukbench.trials.execute import execute
+    from leukbench.trials.prepare import RunOptions, prepare
 
     if isinstance(protocol, Protocol):
         chosen = protocol

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class LeukbenchError(Exception):
     """A fault that the user can mend: one sentence naming the file or option, and the mend."""
@@ -33,3 +36,15 @@ class LeakageError(LeukbenchError):
     """The same image stands in training and test, and the protocol does not allow it."""
 
     exit_code = 4
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ``" (did you mean X?)"``, or nothing where no known name is near.
+
+    >>> did_you_mean("vgg61", ["vgg16", "alexnet"])
+    ' (did you mean vgg16?)'
+    >>> did_you_mean("zzz", ["vgg16"])
+    ''
+    """
+    near = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.5)
+    return f" (did you mean {near[0]}?)" if near else ""

@@ -14,13 +14,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from leukbench.data.preprocess import preprocess_image, read_image
-from leukbench.errors import UsageError
-from leukbench.explain import NOTICE, heat_map, write_heat_map
+from leukbench.errors import UsageError, did_you_mean
+from leukbench.explain.heat_maps import NOTICE, heat_map, write_heat_map
 from leukbench.models.saved import FOLDER, load_model
 from leukbench.protocol import Protocol
 from leukbench.runfolder import RunFolder, TrialRecord
 from leukbench.score.calibration import apply_temperature
-from leukbench.suggest import did_you_mean
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from leukbench.errors import UsageError
-from leukbench.suggest import did_you_mean
+from leukbench.errors import UsageError, did_you_mean
 
 SplitName = Literal["paper", "stratified", "grouped", "blocks", "repeated-kfold"]
 Precision = Literal["auto", "float32", "mixed_bfloat16"]

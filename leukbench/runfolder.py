@@ -215,7 +215,7 @@ class RunFolder:
         return pd.read_csv(path) if path.is_file() else None
 
     def importance(self, record: TrialRecord) -> pd.DataFrame | None:
-        """Importance of groups of features, as `leukbench.run.explanations` measured it, or None.
+        """Importance of groups of features, as `leukbench.explain.importance` measured it, or None.
 
         Raises
         ------

@@ -6,9 +6,9 @@ import io
 
 import numpy as np
 
-from leukbench.models.feature_groups import WHOLE
-from leukbench.run.store import write_json
+from leukbench.explain.feature_groups import WHOLE
 from leukbench.runfolder import HEAT_MAPS, IMPORTANCE, RunFolder, TrialRecord, file_sha256
+from leukbench.trials.store import write_json
 
 GROUPS = (
     ("Fourier spectrum", WHOLE, 0.30),

@@ -17,9 +17,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from leukbench.data.dataset import Dataset, ImageRecord
+from leukbench.data.splits import fold_sha256, make_split
 from leukbench.protocol import Protocol, Split, canonical_sha256
 from leukbench.runfolder import SCHEMA_VERSION, SCORED, RunFolder, TrialRecord, file_sha256
-from leukbench.validity.splits import fold_sha256, make_split
 
 CLASSES = ("Benign", "Early", "Pre", "Pro")
 MACHINE = "0123456789ab"

@@ -52,7 +52,7 @@ def test_the_verb_stays_a_verb_whatever_is_imported_in_between() -> None:
     """`leukbench.run` is a package too; importing from it must not hide the function."""
     code = (
         "import leukbench; assert callable(leukbench.run)\n"
-        "import leukbench.run.plan; assert callable(leukbench.run)\n"
+        "import leukbench.trials.plan; assert callable(leukbench.run)\n"
         "from leukbench import run; assert callable(run)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -27,7 +27,7 @@ def export_mlflow(
     experiment: Annotated[str, typer.Option("--experiment", help="Its name.")] = "leukbench",
 ) -> int:
     """Log parameters, metrics and tables of a run to MLflow (extra `leukbench[mlflow]`)."""
-    from leukbench.mlflow_export import export_run
+    from leukbench.report.mlflow import export_run
     from leukbench.runfolder import RunFolder
 
     identity = export_run(RunFolder(run), tracking_uri=tracking_uri, experiment=experiment)

@@ -34,16 +34,16 @@ def gate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
     """Compare a run with a baseline, like with like: exit code 1 where it got worse."""
-    from leukbench.gate_files import update_baseline
+    from leukbench.checks.gate_report import update_baseline
 
     if update:
         folder = update_baseline(run, baseline)
         typer.echo(f"{folder.path} is now the baseline: {len(folder.records)} trials of {run}")
         return 0
+    from leukbench.checks.gate import GATE_METRICS, compare_with_baseline
+    from leukbench.checks.gate_report import as_json as to_json
+    from leukbench.checks.gate_report import describe, verdict, write_gate
     from leukbench.errors import RegressionError
-    from leukbench.gate import GATE_METRICS, compare_with_baseline
-    from leukbench.gate_files import as_json as to_json
-    from leukbench.gate_files import describe, verdict, write_gate
 
     result = compare_with_baseline(
         run,

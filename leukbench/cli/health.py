@@ -30,11 +30,11 @@ def doctor() -> int:
     """Tell what the machine has, what is installed, and whether a run would work."""
     import shutil
 
-    from leukbench.data.cache import cache_dir, writable_cache
     from leukbench.errors import DataError
-    from leukbench.run.calibrate import describe_speedups, has_bfloat16_units, stored_speedups
-    from leukbench.run.environment import describe_environment
-    from leukbench.run.isolate import Worker
+    from leukbench.files import cache_dir, writable_cache
+    from leukbench.machine import describe_environment
+    from leukbench.trials.precision import describe_speedups, has_bfloat16_units, stored_speedups
+    from leukbench.trials.worker import Worker
 
     environment = describe_environment()
     for key in ("python", "cpu", "cores", "memory_gb", "os", "machine"):

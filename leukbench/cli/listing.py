@@ -25,7 +25,7 @@ def list_models(long: Long = False) -> int:
         return 0
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow is talkative
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    from leukbench.models.parameters import count_parameters
+    from leukbench.models.training.parameters import count_parameters
 
     for spec in specs:
         typer.echo(f"{spec.name}: {spec.title} ({spec.family})")

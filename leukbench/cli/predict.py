@@ -27,8 +27,8 @@ def predict(
 ) -> int:
     """Give classes and probabilities of images by a model that a run kept. Not for diagnosis."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow is talkative
-    from leukbench.data.cache import write_text
-    from leukbench.explain import NOTICE
+    from leukbench.explain.heat_maps import NOTICE
+    from leukbench.files import write_text
     from leukbench.predict import SavedModel, as_frame
     from leukbench.runfolder import RunFolder
 

@@ -14,9 +14,9 @@ from rich.live import Live
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from leukbench.run.plan import TrialPlan
-    from leukbench.run.prepare import Preparation, RunOptions
     from leukbench.runfolder import TrialRecord
+    from leukbench.trials.plan import TrialPlan
+    from leukbench.trials.prepare import Preparation, RunOptions
 
 _EPOCH_LINE_SECONDS = 30.0
 
@@ -86,7 +86,7 @@ class ConsoleReporter:
 
     def _sharing(self, options: RunOptions, prepared: Preparation) -> None:
         """Say how the trials share the cores, and how else they could."""
-        from leukbench.run.sharing import limits_of
+        from leukbench.trials.limits import limits_of
 
         limits = limits_of(options, prepared)
         way = f"{limits.jobs} side by side" if limits.jobs > 1 else "one after another"
@@ -98,7 +98,11 @@ class ConsoleReporter:
 
     def _precisions(self, setting: str, precisions: Mapping[str, str]) -> None:
         """Say which precision each network is trained in, and why."""
-        from leukbench.run.calibrate import describe_speedups, has_bfloat16_units, stored_speedups
+        from leukbench.trials.precision import (
+            describe_speedups,
+            has_bfloat16_units,
+            stored_speedups,
+        )
 
         chosen = "; ".join(
             f"{value} for {', '.join(name for name in precisions if precisions[name] == value)}"
@@ -115,8 +119,8 @@ class ConsoleReporter:
 
     def plan(self, options: RunOptions, prepared: Preparation) -> None:
         """Print every trial with whether it is finished and how long it may take."""
-        from leukbench.run.estimate import estimates
-        from leukbench.run.sharing import last_end, limits_of
+        from leukbench.trials.estimate import estimates
+        from leukbench.trials.limits import last_end, limits_of
 
         limits, waiting = limits_of(options, prepared), []
         for plan, state, seconds in estimates(prepared, options, limits.threads):

@@ -15,8 +15,8 @@ import typer
 from leukbench.cli import parse
 
 if TYPE_CHECKING:
-    from leukbench.run.prepare import RunOptions
     from leukbench.runfolder import RunFolder
+    from leukbench.trials.prepare import RunOptions
 
 Data = Annotated[
     Path | None,
@@ -164,7 +164,7 @@ def _options(
     *, data: Path | None, protocol: str | None, changes: dict[str, Any], **rest: Any
 ) -> RunOptions:
     from leukbench.protocol import load_protocol, override
-    from leukbench.run.prepare import RunOptions
+    from leukbench.trials.prepare import RunOptions
 
     chosen = load_protocol(protocol or ("demo" if data is None else "paper"))
     chosen = override(chosen, **{key: value for key, value in changes.items() if value is not None})
@@ -180,8 +180,8 @@ def _command() -> str:
 def _go(options: RunOptions, *, dry_run: bool, as_json: bool) -> int:
     from leukbench.cli.progress import make_reporter
     from leukbench.errors import ModelFailure
-    from leukbench.run.execute import execute
-    from leukbench.run.prepare import prepare
+    from leukbench.trials.execute import execute
+    from leukbench.trials.prepare import prepare
 
     with make_reporter(quiet=as_json) as reporter:
         prepared = prepare(options)

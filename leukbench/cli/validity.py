@@ -27,12 +27,12 @@ def audit(
     as_json: AsJson = False,
 ) -> int:
     """Look for duplicates, overlapping fields, label conflicts and giveaways."""
-    from leukbench.data.cache import write_text
+    from leukbench.audit.audit import proxy_groups, refuse_leakage, with_split
     from leukbench.data.folder import load_folder
+    from leukbench.data.splits import make_split
+    from leukbench.files import write_text
     from leukbench.protocol import load_protocol
-    from leukbench.run.prepare import cached_audit
-    from leukbench.validity.audit import proxy_groups, refuse_leakage, with_split
-    from leukbench.validity.splits import make_split
+    from leukbench.trials.prepare import cached_audit
 
     dataset = load_folder(folder, skip_unreadable=skip_unreadable)
     report = cached_audit(dataset)
@@ -61,13 +61,13 @@ def split(
     skip_unreadable: Skip = False,
 ) -> int:
     """Write the split of a protocol: fold, part, image, sha256, label, group."""
-    from leukbench.data.cache import write_text
+    from leukbench.audit.audit import proxy_groups
     from leukbench.data.folder import load_folder
+    from leukbench.data.splits import make_split
     from leukbench.data.task import relabel
+    from leukbench.files import write_text
     from leukbench.protocol import load_protocol
-    from leukbench.run.prepare import cached_audit
-    from leukbench.validity.audit import proxy_groups
-    from leukbench.validity.splits import make_split
+    from leukbench.trials.prepare import cached_audit
 
     chosen = load_protocol(protocol)
     dataset = load_folder(folder, skip_unreadable=skip_unreadable)
@@ -94,7 +94,7 @@ def check_table(
     as_json: AsJson = False,
 ) -> int:
     """Say whether the arithmetic of a published table can be true; exit code 1 if a row cannot."""
-    from leukbench.validity.published import check_table as check
+    from leukbench.published import check_table as check
 
     report = check(source, kind=kind, classes=classes)
     typer.echo(report.to_json() if as_json else "\n".join(report.lines()))

@@ -14,8 +14,8 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
     """Recompute hashes, counts and tables from the stored predictions: exit code 1 if any differs."""
+    from leukbench.checks.verify import run_folders, verify_run
     from leukbench.errors import RegressionError
-    from leukbench.verify import run_folders, verify_run
 
     found = {path: verify_run(path) for path in run_folders(folder)}
     if as_json:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from leukbench.errors import UsageError
-from leukbench.suggest import did_you_mean
+from leukbench.errors import UsageError, did_you_mean
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from leukbench.data.cache import writable_cache
 from leukbench.data.catalog import CatalogEntry, get_entry
 from leukbench.errors import DataError, UsageError
+from leukbench.files import writable_cache
 
 
 def fetch_dataset(name: str, out: Path | None = None) -> Path:

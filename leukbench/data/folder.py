@@ -13,11 +13,11 @@ from pathlib import Path
 
 from joblib import Parallel, delayed
 
-from leukbench.data.cache import atomic_path, cache_dir
 from leukbench.data.catalog import CATALOG, get_entry, recognise
 from leukbench.data.dataset import Dataset, ImageRecord, SkippedImage
 from leukbench.data.preprocess import decode_image
 from leukbench.errors import DataError
+from leukbench.files import atomic_path, cache_dir
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
 GROUPS_FILE = "groups.csv"

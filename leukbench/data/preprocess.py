@@ -14,9 +14,9 @@ import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
 
-from leukbench.data.cache import atomic_path, cache_dir, reserve_space, writable_cache
 from leukbench.data.dataset import Dataset
 from leukbench.errors import DataError
+from leukbench.files import atomic_path, cache_dir, reserve_space, writable_cache
 from leukbench.protocol import Preprocessing, canonical_sha256
 
 _CHUNK = 64

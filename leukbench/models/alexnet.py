@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from leukbench.models.registry import ModelSpec
 
 if TYPE_CHECKING:
-    from leukbench.models.keras_classifier import KerasClassifier
+    from leukbench.models.training.keras_classifier import KerasClassifier
 
 SPEC = ModelSpec(
     name="alexnet",
@@ -82,7 +82,7 @@ def stem_stride(side: int) -> int:
 
 def build(**recipe: Any) -> KerasClassifier:
     """The architecture with its recipe."""
-    from leukbench.models.keras_classifier import KerasClassifier
+    from leukbench.models.training.keras_classifier import KerasClassifier
 
     defaults = {
         "layers": "leukbench.models.alexnet:layers",

@@ -76,7 +76,7 @@ def svm_rbf(random_state: Any = None, C: float = 1.0) -> Pipeline:
     """Support vector machine with Gaussian kernel; it has no randomness of its own."""
     from sklearn.svm import SVC
 
-    from leukbench.models.calibrated import CalibratedClassifier
+    from leukbench.models.training.calibrated import CalibratedClassifier
 
     return on_features(CalibratedClassifier(SVC(C=C, kernel="rbf"), random_state=random_state))
 
@@ -97,6 +97,6 @@ def decision_tree(random_state: Any = None) -> Pipeline:
 
 def random_forest(random_state: Any = None, n_estimators: int = 100) -> Pipeline:
     """A random forest."""
-    from leukbench.models.threads import RandomForest
+    from leukbench.models.training.threads import RandomForest
 
     return on_features(RandomForest(n_estimators=n_estimators, random_state=random_state))

@@ -119,7 +119,7 @@ def _svm(kernel: str, random_state: Any) -> Any:
     """A support vector machine with probabilities; ``poly`` is ``(gamma <x, z> + 1) ** 2``."""
     from sklearn.svm import SVC
 
-    from leukbench.models.calibrated import CalibratedClassifier
+    from leukbench.models.training.calibrated import CalibratedClassifier
 
     shape = {"degree": 2, "coef0": 1.0} if kernel == "poly" else {}
     return CalibratedClassifier(SVC(kernel=kernel, **shape), random_state=random_state)

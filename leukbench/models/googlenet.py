@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from leukbench.models.registry import ModelSpec
 
 if TYPE_CHECKING:
-    from leukbench.models.keras_classifier import KerasClassifier
+    from leukbench.models.training.keras_classifier import KerasClassifier
 
 SPEC = ModelSpec(
     name="googlenet",
@@ -77,7 +77,7 @@ def classify(x: Any, classes: int, auxiliary: bool, torchvision: bool) -> Any:
     """From scaled images to probabilities; with auxiliary heads a list, the main one first."""
     from keras import layers as L
 
-    from leukbench.models.normalisation import BatchNormalization
+    from leukbench.models.training.normalisation import BatchNormalization
 
     def convolve(x: Any, width: int, kernel: int, name: str, **more: Any) -> Any:
         x = L.Conv2D(
@@ -146,7 +146,7 @@ def classify(x: Any, classes: int, auxiliary: bool, torchvision: bool) -> Any:
 
 def build(auxiliary: bool = True, **recipe: Any) -> KerasClassifier:
     """The architecture with its recipe; ``auxiliary=False`` trains without the auxiliary heads."""
-    from leukbench.models.keras_classifier import KerasClassifier
+    from leukbench.models.training.keras_classifier import KerasClassifier
 
     defaults = {
         "layers": "leukbench.models.googlenet:layers",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from leukbench.models.registry import ModelSpec, Published
 
 if TYPE_CHECKING:
-    from leukbench.models.keras_classifier import KerasClassifier
+    from leukbench.models.training.keras_classifier import KerasClassifier
 
 SPEC = ModelSpec(
     name="hybrid_mobilenet_v2_resnet18",
@@ -59,7 +59,7 @@ def layers(shape: tuple[int, int, int], classes: int) -> Any:
 
 def build(**recipe: Any) -> KerasClassifier:
     """The architecture with its recipe."""
-    from leukbench.models.keras_classifier import KerasClassifier
+    from leukbench.models.training.keras_classifier import KerasClassifier
 
     defaults = {"layers": "leukbench.models.hybrid:layers", "schedule": "cosine"}
     return KerasClassifier(**{**defaults, **recipe})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from leukbench.models.registry import ModelSpec
 
 if TYPE_CHECKING:
-    from leukbench.models.keras_classifier import KerasClassifier
+    from leukbench.models.training.keras_classifier import KerasClassifier
 
 SPEC = ModelSpec(
     name="leuknet",
@@ -35,8 +35,8 @@ def layers(shape: tuple[int, int, int], classes: int) -> Any:
     import keras
     from keras import layers as L
 
-    from leukbench.models.augmentation import SmearAugmentation
-    from leukbench.models.normalisation import BatchNormalization
+    from leukbench.models.training.augmentation import SmearAugmentation
+    from leukbench.models.training.normalisation import BatchNormalization
 
     inputs = keras.Input(shape, dtype="uint8")
     x = L.Rescaling(1 / 127.5, offset=-1.0, name="scale")(inputs)
@@ -61,7 +61,7 @@ def layers(shape: tuple[int, int, int], classes: int) -> Any:
 
 def build(**recipe: Any) -> KerasClassifier:
     """The architecture with its recipe."""
-    from leukbench.models.keras_classifier import KerasClassifier
+    from leukbench.models.training.keras_classifier import KerasClassifier
 
     defaults = {
         "layers": "leukbench.models.leuknet:layers",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from leukbench.models.registry import ModelSpec
 
 if TYPE_CHECKING:
-    from leukbench.models.keras_classifier import KerasClassifier
+    from leukbench.models.training.keras_classifier import KerasClassifier
 
 SPEC = ModelSpec(
     name="mobilenet_v2",
@@ -53,7 +53,7 @@ def features(x: Any) -> Any:
     """
     from keras import layers as L
 
-    from leukbench.models.normalisation import BatchNormalization
+    from leukbench.models.training.normalisation import BatchNormalization
 
     def convolve(x: Any, width: int, kernel: int, strides: int, name: str, relu: bool) -> Any:
         x = L.Conv2D(
@@ -116,7 +116,7 @@ def classify(x: Any, classes: int) -> Any:
 
 def build(**recipe: Any) -> KerasClassifier:
     """The architecture with its recipe."""
-    from leukbench.models.keras_classifier import KerasClassifier
+    from leukbench.models.training.keras_classifier import KerasClassifier
 
     defaults = {"layers": "leukbench.models.mobilenet:layers", "schedule": "cosine"}
     return KerasClassifier(**{**defaults, **recipe})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from leukbench.models.registry import ModelSpec, Published
 
 if TYPE_CHECKING:
-    from leukbench.models.keras_classifier import KerasClassifier
+    from leukbench.models.training.keras_classifier import KerasClassifier
 
 SPEC = ModelSpec(
     name="modified_cnn",
@@ -59,6 +59,6 @@ def layers(shape: tuple[int, int, int], classes: int) -> Any:
 
 def build(**recipe: Any) -> KerasClassifier:
     """The architecture with its recipe."""
-    from leukbench.models.keras_classifier import KerasClassifier
+    from leukbench.models.training.keras_classifier import KerasClassifier
 
     return KerasClassifier(**{"layers": "leukbench.models.modified_cnn:layers", **recipe})

@@ -1,7 +1,7 @@
 """The classic networks as published: images resized to native size inside the model.
 
 Grey is repeated to three channels. Weights are random, ImageNet's, or from a file; see
-`leukbench.models.pretrained`.
+`leukbench.models.training.pretrained`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from leukbench.models import alexnet, googlenet, mobilenet, vgg
 from leukbench.models.registry import ModelSpec
 
 if TYPE_CHECKING:
-    from leukbench.models.keras_classifier import KerasClassifier
+    from leukbench.models.training.keras_classifier import KerasClassifier
 
 SIZES = {"alexnet": 227, "googlenet": 224, "vgg16": 224, "vgg19": 224, "mobilenet_v2": 224}
 
@@ -97,7 +97,7 @@ def layers(shape: tuple[int, int, int], classes: int, network: str, weights: str
     outputs = _classifier(network)(scale(x), classes)
     model = keras.Model(inputs, outputs, name=f"{network}_native")
     if weights != "none":
-        from leukbench.models.pretrained import load_weights
+        from leukbench.models.training.pretrained import load_weights
 
         load_weights(model, network, weights)
     return model
@@ -123,7 +123,7 @@ def _classifier(network: str) -> Any:
 
 
 def _build(network: str, weights: str, recipe: dict[str, Any]) -> KerasClassifier:
-    from leukbench.models.keras_classifier import KerasClassifier
+    from leukbench.models.training.keras_classifier import KerasClassifier
 
     if not weights:
         raise UsageError("weights is empty: use none, imagenet, or the name of a file.")

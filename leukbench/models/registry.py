@@ -14,8 +14,7 @@ from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
-from leukbench.errors import UsageError
-from leukbench.suggest import did_you_mean
+from leukbench.errors import UsageError, did_you_mean
 
 Family = Literal["deep", "classical", "ensemble", "control", "reference"]
 Framework = Literal["keras", "sklearn"]

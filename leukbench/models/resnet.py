@@ -21,7 +21,7 @@ def features(x: Any) -> Any:
     """
     from keras import layers as L
 
-    from leukbench.models.normalisation import BatchNormalization
+    from leukbench.models.training.normalisation import BatchNormalization
 
     def convolve(x: Any, width: int, kernel: int, strides: int, name: str, relu: bool) -> Any:
         x = L.Conv2D(

@@ -21,12 +21,12 @@ FILES = {"keras": "model.keras", "sklearn": "model.skops"}
 
 TRUSTED_TYPES = frozenset(
     {
-        "leukbench.models.calibrated.CalibratedClassifier",
+        "leukbench.models.training.calibrated.CalibratedClassifier",
         "leukbench.models.features.ColourHistogram",
         "leukbench.models.features.FourierSpectrum",
         "leukbench.models.features.GreyHistogram",
         "leukbench.models.features.MeanAndSpread",
-        "leukbench.models.threads.RandomForest",
+        "leukbench.models.training.threads.RandomForest",
         "sklearn.calibration._CalibratedClassifier",
         "sklearn.calibration._TemperatureScaling",
         "sklearn.metrics._dist_metrics.EuclideanDistance64",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from leukbench.models.registry import ModelSpec, Published
 
 if TYPE_CHECKING:
-    from leukbench.models.keras_classifier import KerasClassifier
+    from leukbench.models.training.keras_classifier import KerasClassifier
 
 HIDDEN = 4096
 WIDTHS = (64, 128, 256, 512, 512)
@@ -116,7 +116,7 @@ def vgg19(**recipe: Any) -> KerasClassifier:
 
 
 def _build(depth: int, recipe: dict[str, Any]) -> KerasClassifier:
-    from leukbench.models.keras_classifier import KerasClassifier
+    from leukbench.models.training.keras_classifier import KerasClassifier
 
     defaults = {
         "layers": "leukbench.models.vgg:layers",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pandas as pd
 from pydantic import ValidationError
 
+from leukbench.audit.findings import KINDS, TITLES, AuditReport
 from leukbench.errors import DataError
 from leukbench.report.formats import MISSING, percent
 from leukbench.report.results import Results, rows_of
 from leukbench.runfolder import RunFolder
-from leukbench.validity.findings import KINDS, TITLES, AuditReport
 
 
 def audit_of(folder: RunFolder) -> AuditReport | None:

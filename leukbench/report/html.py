@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from leukbench._version import __version__
-from leukbench.data.cache import write_text
+from leukbench.files import write_text
 from leukbench.report.images import Images, figure_images
 from leukbench.report.page import page
 from leukbench.report.results import Results

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from leukbench.data.cache import write_text
+from leukbench.files import write_text
 from leukbench.report.formats import (
     MISSING,
     NOT_REPORTED,

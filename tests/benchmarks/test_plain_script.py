@@ -11,9 +11,9 @@ import pytest
 
 from leukbench.data.folder import load_folder
 from leukbench.data.preprocess import preprocess_dataset
+from leukbench.data.splits import make_split, part_indices
 from leukbench.models import registry
 from leukbench.protocol import load_protocol
-from leukbench.validity.splits import make_split, part_indices
 
 plain_script = pytest.importorskip("benchmarks.plain_script", reason="Keras is not installed")
 

@@ -45,7 +45,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leukbench.run.environment.describe_environment", lambda: ENVIRONMENT)
+    monkeypatch.setattr("leukbench.machine.describe_environment", lambda: ENVIRONMENT)
 
 
 @pytest.mark.parametrize("power", [0.0, 0.5, 1.0, 2.3])

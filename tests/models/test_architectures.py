@@ -7,7 +7,7 @@ import math
 import pytest
 
 from leukbench.models import alexnet, googlenet, mobilenet, modified_cnn, registry, resnet, vgg
-from leukbench.models.keras_cost import layer_flops, layer_table, model_flops
+from leukbench.models.training.keras_cost import layer_flops, layer_table, model_flops
 
 NETWORKS = [spec for spec in registry.specs() if spec.framework == "keras" and not spec.native]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from leukbench.models.batches import batches, shuffled_batches
+from leukbench.models.training.batches import batches, shuffled_batches
 
 IMAGES = np.arange(10, dtype=np.uint8).reshape(10, 1, 1, 1).repeat(4, axis=1)
 TARGETS = np.arange(10) % 3

@@ -8,11 +8,11 @@ import pytest
 from joblib import effective_n_jobs
 
 from leukbench.errors import UsageError
+from leukbench.machine import available_cores
 from leukbench.models import registry
 from leukbench.models.features import FourierSpectrum, GreyHistogram
 from leukbench.models.testing import tiny_images
-from leukbench.models.threads import all_threads
-from leukbench.run.environment import available_cores
+from leukbench.models.training.threads import all_threads
 
 CLASSICAL = [spec.name for spec in registry.specs() if spec.family == "classical"]
 

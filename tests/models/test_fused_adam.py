@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from leukbench.models.fused_adam import FusedAdam
+from leukbench.models.training.fused_adam import FusedAdam
 
 
 def _trained(optimizer: Any, jit_compile: bool) -> list[np.ndarray]:

@@ -8,8 +8,8 @@ from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 
 from leukbench.errors import UsageError
-from leukbench.models.keras_classifier import CURVE_COLUMNS, KerasClassifier
 from leukbench.models.testing import tiny_images
+from leukbench.models.training.keras_classifier import CURVE_COLUMNS, KerasClassifier
 
 
 def small_layers(shape, classes, width=8):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from leukbench.errors import DataError, UsageError
-from leukbench.models import alexnet, googlenet, native, pretrained, registry
+from leukbench.models import alexnet, googlenet, native, registry
+from leukbench.models.training import pretrained
 
 keras = pytest.importorskip("keras")
 save_file = pytest.importorskip("safetensors.numpy").save_file

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from leukbench.models import registry, weight_gradients
+from leukbench.models import registry
 from leukbench.models.testing import tiny_images
+from leukbench.models.training import weight_gradients
 
 
 @pytest.mark.parametrize("padding", ["same", "valid"])

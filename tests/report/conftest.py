@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
+from leukbench.audit.findings import KINDS, AuditReport, Finding, FoldOverlap, NullDistribution
 from leukbench.runfolder import RunFolder
-from leukbench.validity.findings import KINDS, AuditReport, Finding, FoldOverlap, NullDistribution
 from tests.fake_run import CONTROL, MODELS, PROBE, FakeModel, make_run
 
 NASTY_CLASSES = ("<b>A|B<i", "50%_&$x^2$", 'q"~`\\{é}', "血 球 #1")

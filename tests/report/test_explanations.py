@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from leukbench.checks.verify import verify_run
 from leukbench.errors import DataError
 from leukbench.report import write_report
 from leukbench.report.explanations import importances, overlaid
@@ -17,7 +18,6 @@ from leukbench.report.images import heat_strips
 from leukbench.report.results import Results
 from leukbench.report.tables import write_tables
 from leukbench.runfolder import HEAT_MAPS, IMPORTANCE, RunFolder
-from leukbench.verify import verify_run
 from tests.fake_explanations import GROUPS, explain_run, write_explanation
 from tests.fake_run import FakeModel, make_run
 

@@ -12,8 +12,8 @@ from types import MappingProxyType
 
 from matplotlib.figure import Figure
 
-from leukbench.data.cache import write_bytes, write_text
-from leukbench.errors import UsageError
+from leukbench.errors import UsageError, did_you_mean
+from leukbench.files import write_bytes, write_text
 from leukbench.report.explanations import heat_maps, importances
 from leukbench.report.figures import (
     architecture,
@@ -28,7 +28,6 @@ from leukbench.report.figures import (
 from leukbench.report.figures.style import house_style, rendered
 from leukbench.report.results import Results
 from leukbench.runfolder import RunFolder
-from leukbench.suggest import did_you_mean
 
 __all__ = [
     "FIGURES",

@@ -1,0 +1,231 @@
+"""What the audit keeps of each image: one pass over the files, in parallel, each decoded once."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from PIL import Image, JpegImagePlugin, UnidentifiedImageError
+
+from leukbench.audit.hashes import cosine_coefficients, oriented_hashes, sign_hashes
+from leukbench.data.dataset import Dataset
+from leukbench.data.preprocess import decode_image, read_image
+
+THUMBNAIL = 32
+WORKING_SIDE = 256
+PATCH_SAMPLES = 16
+KEYPOINTS = 120
+_CONTRAST = 2.0
+_BATCH = 32
+
+Grey = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Sizes in pixels that follow from how large the images are.
+
+    Attributes
+    ----------
+    step : float
+        Distance between the samples of a patch; a patch is 16 steps wide, about a fifth of the
+        image's shorter side, at least 24 pixels.
+    """
+
+    step: float
+
+    @property
+    def half_patch(self) -> int:
+        """Half the width of a patch."""
+        return int(np.ceil(self.step * PATCH_SAMPLES / 2))
+
+
+@dataclass(frozen=True)
+class Described:
+    """Arrays over the images of a dataset, and over the keypoints of all of them.
+
+    Attributes
+    ----------
+    pixels : tuple of str
+        Hash of size and decoded pixels of each image.
+    properties : dict of str to tuple of str
+        What a file says without its pixels: size, format, colour mode, encoder settings.
+    hashes : numpy.ndarray
+        Perceptual hash under the eight orientations, uint64, shape ``(n, 8)``.
+    flat : numpy.ndarray
+        Whether the image has next to no contrast, shape ``(n,)``.
+    owner : numpy.ndarray
+        Image that each keypoint belongs to, ascending, shape ``(k,)``.
+    x, y : numpy.ndarray
+        Position of each keypoint in the working image, in pixels.
+    patches : numpy.ndarray
+        Hash of the patch around each keypoint, uint64, shape ``(k,)``.
+    geometry : Geometry
+        Of the patches.
+    """
+
+    pixels: tuple[str, ...]
+    properties: dict[str, tuple[str, ...]]
+    hashes: NDArray[np.uint64]
+    flat: NDArray[np.bool_]
+    owner: NDArray[np.int32]
+    x: NDArray[np.int16]
+    y: NDArray[np.int16]
+    patches: NDArray[np.uint64]
+    geometry: Geometry
+
+    @property
+    def keypoints(self) -> NDArray[np.int64]:
+        """Number of keypoints of each image, shape ``(n,)``."""
+        return np.bincount(self.owner, minlength=len(self.pixels))
+
+
+def describe(dataset: Dataset, jobs: int = -1) -> Described:
+    """Read every image once and keep what the audit compares.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The images.
+    jobs : int
+        Threads, as joblib counts them.
+
+    Raises
+    ------
+    DataError
+        Where an image cannot be read.
+    """
+    geometry = choose_geometry(dataset)
+    batches = [range(i, min(i + _BATCH, len(dataset))) for i in range(0, len(dataset), _BATCH)]
+    parts = Parallel(n_jobs=jobs, prefer="threads")(
+        delayed(_describe_batch)(dataset, batch, geometry) for batch in batches
+    )
+    rows = [row for part in parts for row in part]
+    coefficients = np.stack([row.coefficients for row in rows])
+    names = rows[0].properties
+    return Described(
+        pixels=tuple(row.pixels for row in rows),
+        properties={name: tuple(row.properties[name] for row in rows) for name in names},
+        hashes=oriented_hashes(coefficients),
+        flat=np.array([row.flat for row in rows]),
+        owner=np.repeat(np.arange(len(rows), dtype=np.int32), [len(row.x) for row in rows]),
+        x=np.concatenate([row.x for row in rows]),
+        y=np.concatenate([row.y for row in rows]),
+        patches=np.concatenate([row.patches for row in rows]),
+        geometry=geometry,
+    )
+
+
+def choose_geometry(dataset: Dataset) -> Geometry:
+    """Geometry from the typical shorter side of up to 32 evenly spaced images."""
+    chosen = np.unique(np.linspace(0, len(dataset) - 1, 32).astype(int))
+    sides = [min(working_image(read_image(dataset.absolute(i))).shape) for i in chosen]
+    return Geometry(step=max(1.5, round(2 * float(np.median(sides)) / 75) / 2))
+
+
+def working_image(image: NDArray[np.uint8]) -> Grey:
+    """Grey image in which positions are measured: the longer side at most 256 pixels."""
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    factor = WORKING_SIDE / max(grey.shape)
+    if factor < 1:
+        size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(grey, dtype=np.uint8)
+
+
+def file_properties(data: bytes, shape: tuple[int, ...]) -> dict[str, str]:
+    """Size, format, colour mode and encoder settings, as text, from a file's header."""
+    kind = mode = encoder = "unknown"
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            kind, mode = picture.format or kind, picture.mode
+            encoder = str(picture.info.get("compression", kind))
+            if isinstance(picture, JpegImagePlugin.JpegImageFile):
+                tables = repr(sorted(picture.quantization.items())).encode()
+                sampling = JpegImagePlugin.get_sampling(picture)
+                progressive = "progressive" if "progressive" in picture.info else "baseline"
+                name = hashlib.sha256(tables).hexdigest()[:8]
+                encoder = f"JPEG {progressive}, sampling {sampling}, quantisation {name}"
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
+        pass  # OpenCV could decode it; what Pillow cannot name stays unknown
+    return {
+        "image size": f"{shape[1]}x{shape[0]}",
+        "file format": kind,
+        "colour mode": mode,
+        "encoder settings": encoder,
+    }
+
+
+@dataclass(frozen=True)
+class _Row:
+    pixels: str
+    properties: dict[str, str]
+    coefficients: NDArray[np.float32]
+    flat: bool
+    x: NDArray[np.int16]
+    y: NDArray[np.int16]
+    patches: NDArray[np.uint64]
+
+
+def _describe_batch(dataset: Dataset, batch: range, geometry: Geometry) -> list[_Row]:
+    return [_describe_one(dataset, index, geometry) for index in batch]
+
+
+def _describe_one(dataset: Dataset, index: int, geometry: Geometry) -> _Row:
+    path = dataset.absolute(index)
+    data = path.read_bytes()
+    image = decode_image(data, path)
+    digest = hashlib.sha256(repr(image.shape).encode())
+    digest.update(np.ascontiguousarray(image).data)
+    grey = working_image(image)
+    small = cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
+    x, y, patches = keypoint_hashes(grey, geometry)
+    return _Row(
+        pixels=digest.hexdigest(),
+        properties=file_properties(data, image.shape),
+        coefficients=cosine_coefficients(small[None].astype(np.float32))[0],
+        flat=bool(small.std() < _CONTRAST),
+        x=x,
+        y=y,
+        patches=patches,
+    )
+
+
+def keypoint_hashes(
+    grey: Grey, geometry: Geometry
+) -> tuple[NDArray[np.int16], NDArray[np.int16], NDArray[np.uint64]]:
+    """Positions that come back in a shifted field, and a hash of the patch around each.
+
+    Keypoints are the strongest extrema of a difference of Gaussians at one scale (Lowe 2004,
+    doi:10.1023/B:VISI.0000029664.99615.94, section 3), whole patches only.
+
+    Returns
+    -------
+    x, y : numpy.ndarray of int16
+        Pixels, shape ``(k,)``, at most `KEYPOINTS`.
+    patches : numpy.ndarray of uint64
+        Hashes, shape ``(k,)``.
+    """
+    step, half = geometry.step, geometry.half_patch
+    if min(grey.shape) < 2 * half + 1:
+        return np.empty(0, np.int16), np.empty(0, np.int16), np.empty(0, np.uint64)
+    plain = grey.astype(np.float32)
+    fine = cv2.GaussianBlur(plain, (0, 0), step / 2)
+    response = np.abs(fine - cv2.GaussianBlur(plain, (0, 0), step))
+    window = np.ones((int(2 * step) + 1, int(2 * step) + 1), np.uint8)
+    peak = (response >= cv2.dilate(response, window)) & (response > _CONTRAST)
+    inside = np.zeros_like(peak)
+    inside[half:-half, half:-half] = True
+    y, x = np.nonzero(peak & inside)
+    if len(y) > KEYPOINTS:
+        strongest = np.argpartition(-response[y, x], KEYPOINTS)[:KEYPOINTS]
+        y, x = y[strongest], x[strongest]
+    offsets = np.round((np.arange(PATCH_SAMPLES) - (PATCH_SAMPLES - 1) / 2) * step).astype(int)
+    rows, columns = y[:, None] + offsets, x[:, None] + offsets
+    tiles = fine[rows[:, :, None], columns[:, None, :]]
+    return x.astype(np.int16), y.astype(np.int16), sign_hashes(cosine_coefficients(tiles))

@@ -1,0 +1,266 @@
+"""Overlapping fields of view: crops of one smear that were shifted, or slightly scaled.
+
+Keypoints that come back in a shifted field vote for a shift; pairs of images with enough votes for
+one shift are candidates; each is checked by the correlation of its overlap, against what random
+pairs of different classes reach under their best shift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+
+from leukbench.audit.alignment import (
+    NO_AGREEMENT,
+    Agreement,
+    Plain,
+    Transform,
+    agree,
+    best_shift,
+    flatten,
+)
+from leukbench.audit.describe import Described, working_image
+from leukbench.audit.hashes import inverse_orientation, near_pairs, orient
+from leukbench.data.dataset import Dataset
+from leukbench.data.preprocess import read_image
+
+PATCH_RADIUS = 10
+PATCH_TABLES = 6
+PATCH_CROWD = 64
+BIN = 4
+VOTES = 2
+CHECKS_AN_IMAGE = 2
+LEAST_CHECKS = 5_000
+NULL_PAIRS = 1_000
+NULL_MINIMUM = 30
+NULL_QUANTILE = 0.99
+NULL_FACTOR = 1.7
+FALLBACK_THRESHOLD = 0.4
+SCALES = (0.8, 1.25)
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Two images that may show the same, and how the second would lie on the first.
+
+    Attributes
+    ----------
+    first, second : int
+        Positions in the dataset, the smaller first.
+    proposals : tuple of Transform
+        To be tried.
+    orientation : int
+        What turns the first into the second, by number in `ORIENTATIONS`.
+    whole : bool
+        Whether the second shows all of the first, in whatever size.
+    """
+
+    first: int
+    second: int
+    proposals: tuple[Transform, ...]
+    orientation: int = 0
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class Null:
+    """What random pairs of different classes reach under their best shift, and what follows.
+
+    Attributes
+    ----------
+    statistics : numpy.ndarray
+        Correlation times square root of the share, one for each random pair.
+    correlations : numpy.ndarray
+        The correlation of the same overlaps.
+    threshold : float
+        A pair counts where its statistic is at least this.
+    rule : str
+        How the threshold was found, in a sentence.
+    """
+
+    statistics: NDArray[np.float64]
+    correlations: NDArray[np.float64]
+    threshold: float
+    rule: str
+
+
+def overlap_candidates(
+    described: Described, kept: NDArray[np.int64]
+) -> tuple[list[Candidate], int]:
+    """Pairs of images whose keypoints vote for one shift.
+
+    Two votes make a candidate. Where that gives more candidates than two an image (and 5,000), as
+    chance has more room among more images, as many votes are needed as keep to that.
+
+    Parameters
+    ----------
+    described : Described
+        Of all images.
+    kept : numpy.ndarray
+        Images to compare, ascending: one of each set of identical ones.
+
+    Returns
+    -------
+    candidates : list of Candidate
+        Each pair once.
+    votes : int
+        Votes that were needed.
+    """
+    use = np.isin(described.owner, kept)
+    owner, hashes = described.owner[use], described.patches[use]
+    x, y = described.x[use].astype(np.int64), described.y[use].astype(np.int64)
+    a, b = near_pairs(hashes, hashes, radius=PATCH_RADIUS, tables=PATCH_TABLES, crowd=PATCH_CROWD)
+    apart = owner[a] != owner[b]
+    a, b = a[apart], b[apart]
+    pair = owner[a].astype(np.int64) * len(described.pixels) + owner[b]
+    order = np.argsort(pair, kind="stable")
+    a, b, pair = a[order], b[order], pair[order]
+    dx, dy = x[a] - x[b], y[a] - y[b]
+    voted, votes = _voted_pairs(pair, dx, dy, max(LEAST_CHECKS, CHECKS_AN_IMAGE * len(kept)))
+    starts = np.searchsorted(pair, voted, side="left")
+    ends = np.searchsorted(pair, voted, side="right")
+    candidates = []
+    for start, end in zip(starts, ends, strict=True):
+        part = slice(int(start), int(end))
+        points = np.stack([x[b[part]], y[b[part]]], axis=1)
+        onto = np.stack([x[a[part]], y[a[part]]], axis=1)
+        first, second = int(owner[a[start]]), int(owner[b[start]])
+        candidates.append(Candidate(first, second, _proposals(points, onto)))
+    return candidates, votes
+
+
+def check(
+    dataset: Dataset, candidates: Sequence[Candidate], step: float, jobs: int = -1
+) -> list[Agreement]:
+    """Agreement of each candidate under the best of its proposals; the images are read again."""
+    order = sorted(range(len(candidates)), key=lambda k: (candidates[k].first, k))
+    batches = [order[i : i + _BATCH] for i in range(0, len(order), _BATCH)]
+    parts = Parallel(n_jobs=jobs, prefer="threads")(
+        delayed(_check_batch)(dataset, [candidates[k] for k in batch], step) for batch in batches
+    )
+    found: list[Agreement] = [NO_AGREEMENT] * len(candidates)
+    for batch, part in zip(batches, parts, strict=True):
+        for k, agreement in zip(batch, part, strict=True):
+            found[k] = agreement
+    return found
+
+
+def null_distribution(
+    dataset: Dataset, kept: NDArray[np.int64], step: float, *, seed: int = 0, jobs: int = -1
+) -> Null:
+    """Agreement of random pairs of different classes under the best of all shifts.
+
+    Images of different classes come from different patients, so their agreement is chance. The
+    threshold is 1.7 times its 99 % quantile, which a few real duplicates under two labels cannot
+    move; how many standard deviations that is from the mean stands in the rule.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The images.
+    kept : numpy.ndarray
+        One of each set of identical images.
+    step : float
+        Of the geometry.
+    seed, jobs : int
+        Of the random pairs; threads.
+    """
+    rng = np.random.default_rng(seed)
+    first = rng.choice(kept, size=NULL_PAIRS)
+    second = rng.choice(kept, size=NULL_PAIRS)
+    unlike = dataset.targets[first] != dataset.targets[second]
+    pairs = sorted({(int(i), int(j)) for i, j in zip(first[unlike], second[unlike], strict=True)})
+    if len(pairs) < NULL_MINIMUM:
+        empty = np.empty(0)
+        rule = f"fewer than {NULL_MINIMUM} pairs of different classes: a fixed threshold"
+        return Null(empty, empty, FALLBACK_THRESHOLD, rule)
+    batches = [pairs[i : i + _BATCH] for i in range(0, len(pairs), _BATCH)]
+    parts = Parallel(n_jobs=jobs, prefer="threads")(
+        delayed(_null_batch)(dataset, batch, step) for batch in batches
+    )
+    agreements = [agreement for part in parts for agreement in part]
+    statistics = np.array([agreement.statistic for agreement in agreements])
+    threshold = float(NULL_FACTOR * np.quantile(statistics, NULL_QUANTILE))
+    away = (threshold - statistics.mean()) / max(float(statistics.std()), 1e-9)
+    return Null(
+        statistics=statistics,
+        correlations=np.array([agreement.correlation for agreement in agreements]),
+        threshold=threshold,
+        rule=(
+            f"{NULL_FACTOR} times the {NULL_QUANTILE:.0%} quantile of {len(pairs)} random pairs of "
+            f"different classes, {away:.1f} standard deviations above their mean"
+        ),
+    )
+
+
+def _voted_pairs(
+    pair: NDArray[np.int64], dx: NDArray[np.int64], dy: NDArray[np.int64], most: int
+) -> tuple[NDArray[np.int64], int]:
+    """At most `most` pairs with enough votes in one bin of shifts, and how many are enough.
+
+    Votes are counted on two grids half a bin apart.
+    """
+    pairs, counts = [], []
+    for half in (0, BIN // 2):
+        cells = (pair * 1024 + (dx + half) // BIN + 256) * 1024 + (dy + half) // BIN + 256
+        values, votes = np.unique(cells, return_counts=True)
+        strong = votes >= VOTES
+        pairs.append(values[strong] // (1024 * 1024))
+        counts.append(votes[strong])
+    voted, votes = np.concatenate(pairs), np.concatenate(counts)
+    needed = VOTES
+    while len(found := np.unique(voted[votes >= needed])) > most:
+        needed += 1
+    return found, needed
+
+
+def _proposals(points: NDArray[np.int64], onto: NDArray[np.int64]) -> tuple[Transform, ...]:
+    """The shift with most votes, and a scaled one where the matches fit one better."""
+    shifts = onto - points
+    near = np.all(np.abs(shifts[:, None] - shifts[None]) <= BIN // 2, axis=2)
+    centre = int(near.sum(axis=1).argmax())
+    dx, dy = shifts[near[centre, :]].mean(axis=0)
+    proposals = [Transform(float(dx), float(dy))]
+    if len(points) >= 4:
+        matrix, _ = cv2.estimateAffinePartial2D(
+            points.astype(np.float32), onto.astype(np.float32), ransacReprojThreshold=2.0
+        )
+        if matrix is not None:
+            scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+            upright = abs(np.arctan2(matrix[1, 0], matrix[0, 0])) < 0.05
+            if upright and SCALES[0] < scale < SCALES[1] and abs(scale - 1) > 0.01:
+                proposals.append(Transform(float(matrix[0, 2]), float(matrix[1, 2]), scale))
+    return tuple(proposals)
+
+
+def _read(dataset: Dataset, index: int, step: float) -> Plain:
+    return flatten(working_image(read_image(dataset.absolute(index))), step)
+
+
+def _check_batch(dataset: Dataset, batch: Sequence[Candidate], step: float) -> list[Agreement]:
+    found = []
+    held, first = -1, np.empty((0, 0), np.float32)
+    for candidate in batch:
+        if candidate.first != held:
+            held, first = candidate.first, _read(dataset, candidate.first, step)
+        second = _read(dataset, candidate.second, step)
+        second = np.ascontiguousarray(orient(second, inverse_orientation(candidate.orientation)))
+        if candidate.whole and second.shape != first.shape:
+            second = cv2.resize(second, first.shape[::-1], interpolation=cv2.INTER_AREA)
+        agreements = [agree(first, second, proposal) for proposal in candidate.proposals]
+        found.append(max(agreements, key=lambda agreement: agreement.statistic))
+    return found
+
+
+def _null_batch(dataset: Dataset, batch: Sequence[tuple[int, int]], step: float) -> list[Agreement]:
+    found = []
+    for i, j in batch:
+        first, second = _read(dataset, i, step), _read(dataset, j, step)
+        found.append(agree(first, second, best_shift(first, second)))
+    return found

@@ -1,0 +1,196 @@
+"""Where in an image a model looked: Grad-CAM for networks, occlusion for everything else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from leukbench.errors import DataError
+from leukbench.files import write_bytes
+
+NOTICE = "Not for diagnosis."
+
+Image = NDArray[np.uint8]
+Heat = NDArray[np.float64]
+
+_PATCHES = 8
+_FOOTER = 28
+_SMALLEST_SIDE = 256
+
+
+def heat_map(estimator: Any, image: Image, target: int) -> tuple[Heat, str]:
+    """What speaks for a class, pixel by pixel.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Fitted; a network (`KerasClassifier`) is explained by `grad_cam`, any other by `occlusion`.
+    image : numpy.ndarray of uint8, shape (height, width, channels)
+        Preprocessed, as the model saw its training images.
+    target : int
+        Position of the class in ``estimator.classes_``.
+
+    Returns
+    -------
+    heat : numpy.ndarray of float64, shape (height, width)
+        0 (nothing) to 1 (the most in this image).
+    method : str
+        ``"Grad-CAM"`` or ``"occlusion"``.
+    """
+    network = getattr(estimator, "model_", None)
+    if network is not None:
+        return grad_cam(network, image, target), "Grad-CAM"
+    return occlusion(estimator, image, target), "occlusion"
+
+
+def grad_cam(network: Any, image: Image, target: int) -> Heat:
+    """Gradient-weighted class activation of the last layer that still has a picture.
+
+    Channels are weighted by the mean gradient of the class's score before the softmax, summed, and
+    what speaks against the class is dropped (Selvaraju et al. 2017, doi:10.1109/ICCV.2017.74, eq. 1
+    and 2). Where the network's last layer is no dense softmax, its log-probability is the score.
+
+    Parameters
+    ----------
+    network : keras.Model
+        From uint8 images to probabilities.
+    image : numpy.ndarray of uint8, shape (height, width, channels)
+    target : int
+        Column of the class in the network's output.
+
+    Raises
+    ------
+    DataError
+        Where no layer gives a picture of more than one cell.
+    """
+    import keras
+    import tensorflow as tf
+
+    graph = _functional(network)
+    feature = _last_picture(graph)
+    if feature is None:
+        raise DataError(
+            "No layer of this network has a picture left, so that there is no Grad-CAM of it: leave "
+            "--explain out."
+        )
+    last, node, _ = graph.outputs[0]._keras_history
+    dense = isinstance(last, keras.layers.Dense) and last.activation is keras.activations.softmax
+    head = last._inbound_nodes[node].input_tensors[0] if dense else graph.outputs[0]
+    watched = keras.Model(graph.inputs, [feature, head])
+    with tf.GradientTape() as tape:
+        activations, values = watched(tf.convert_to_tensor(image[None]), training=False)
+        values = tf.cast(values, tf.float32)
+        if dense:
+            score = tf.reduce_sum(values[0] * last.kernel[:, target])
+        else:
+            score = tf.math.log(values[0, target] + 1e-12)
+    gradients = tf.cast(tape.gradient(score, activations), tf.float32)
+    weights = tf.reduce_mean(gradients, axis=(1, 2), keepdims=True)
+    summed = tf.reduce_sum(weights * tf.cast(activations, tf.float32), axis=-1)
+    heat = np.maximum(np.asarray(summed[0], dtype=np.float64), 0.0)
+    size = (image.shape[1], image.shape[0])
+    return _scaled(np.asarray(cv2.resize(heat, size, interpolation=cv2.INTER_CUBIC)))
+
+
+def occlusion(estimator: Any, image: Image, target: int) -> Heat:
+    """How far the class's probability falls when a patch is painted over with the median.
+
+    Patches have an eighth of the side and overlap by half (Zeiler and Fergus 2014,
+    doi:10.1007/978-3-319-10590-1_53, section 4.2); a pixel gets the mean over its patches.
+    """
+    height, width, _ = image.shape
+    patch = max(2, min(height, width) // _PATCHES)
+    step = max(1, patch // 2)
+    corners = [
+        (top, left) for top in _starts(height, patch, step) for left in _starts(width, patch, step)
+    ]
+    painted = np.repeat(image[None], len(corners), axis=0)
+    fill = np.median(image, axis=(0, 1)).astype(np.uint8)
+    for number, (top, left) in enumerate(corners):
+        painted[number, top : top + patch, left : left + patch] = fill
+    whole = float(np.asarray(estimator.predict_proba(image[None]))[0, target])
+    falls = whole - np.asarray(estimator.predict_proba(painted))[:, target]
+    total, covered = np.zeros((height, width)), np.zeros((height, width))
+    for fall, (top, left) in zip(falls, corners, strict=True):
+        total[top : top + patch, left : left + patch] += fall
+        covered[top : top + patch, left : left + patch] += 1
+    return _scaled(np.maximum(total / covered, 0.0))
+
+
+def write_heat_map(path: Path, picture: Image, heat: Heat, caption: str) -> None:
+    """Write a PNG: the picture, the picture under the heat, and a line of text below.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in ``.png``.
+    picture : numpy.ndarray of uint8, shape (height, width, 3)
+        Blue, green, red: the image as it was read.
+    heat : numpy.ndarray, shape (any, any)
+        0 to 1; stretched over the picture.
+    caption : str
+        What is shown; the notice that it is not for diagnosis is added.
+    """
+    scale = max(1.0, _SMALLEST_SIDE / min(picture.shape[:2]))
+    size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
+    shown = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
+    warm = cv2.resize(np.ascontiguousarray(heat), size, interpolation=cv2.INTER_LINEAR)
+    colours = cv2.applyColorMap((255 * warm.clip(0, 1)).astype(np.uint8), cv2.COLORMAP_VIRIDIS)
+    blended = cv2.addWeighted(shown, 0.5, colours, 0.5, 0.0)
+    both = np.concatenate([shown, blended], axis=1)
+    footer = np.full((2 * _FOOTER, both.shape[1], 3), 255, dtype=np.uint8)
+    for number, line in enumerate((caption, NOTICE)):
+        plain = line.encode("ascii", "replace").decode("ascii")
+        width = cv2.getTextSize(plain, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)[0][0]
+        size_of_text = 0.5 * min(1.0, (both.shape[1] - 12) / max(width, 1))
+        place = (6, _FOOTER * number + 19)
+        cv2.putText(
+            footer, plain, place, cv2.FONT_HERSHEY_SIMPLEX, size_of_text, (0, 0, 0), 1, cv2.LINE_AA
+        )
+    _, data = cv2.imencode(".png", np.concatenate([both, footer], axis=0))
+    write_bytes(path, data.tobytes())
+
+
+def _functional(network: Any) -> Any:
+    """The network with one tensor a layer; a Sequential that was loaded has several."""
+    import keras
+
+    if not isinstance(network, keras.Sequential):
+        return network
+    inputs = keras.Input(network.input_shape[1:], dtype=network.inputs[0].dtype)
+    outputs = inputs
+    for layer in network.layers:
+        outputs = layer(outputs)
+    return keras.Model(inputs, outputs)
+
+
+def _tensors(graph: Any) -> list[Any]:
+    """The tensors of a functional network, from first to last layer."""
+    nodes = [node for depth in sorted(graph._nodes_by_depth, reverse=True)
+             for node in graph._nodes_by_depth[depth]]  # fmt: skip
+    return [tensor for node in nodes for tensor in node.output_tensors]
+
+
+def _last_picture(graph: Any) -> Any:
+    """The last tensor with an extent in both directions, or None."""
+    for tensor in reversed(_tensors(graph)[1:]):
+        shape = tensor.shape
+        if len(shape) == 4 and shape[1] and shape[2] and shape[1] > 1 and shape[2] > 1:
+            return tensor
+    return None
+
+
+def _starts(length: int, patch: int, step: int) -> list[int]:
+    """Where patches begin, the last one ending at the edge."""
+    return sorted({*range(0, length - patch + 1, step), length - patch})
+
+
+def _scaled(heat: Heat) -> Heat:
+    """Divide by the highest value; all zero stays so."""
+    heat = np.maximum(heat, 0.0)
+    top = float(heat.max())
+    return heat / top if top > 0 else heat

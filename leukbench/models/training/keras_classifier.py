@@ -1,0 +1,359 @@
+"""The one scikit-learn classifier that trains every network.
+
+Same batches, same stopping rule, same recording of the learning curve for all of them; what differs
+is the architecture (``layers``) and the recipe, which the model's own file states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from leukbench.errors import UsageError
+from leukbench.models.arrays import check_images
+from leukbench.models.training.batches import batches, shuffled_batches
+from leukbench.models.training.fused_adam import FusedAdam
+from leukbench.models.training.keras_cost import layer_table, model_flops
+from leukbench.models.training.weight_gradients import multiply_on_small_maps
+
+Images = NDArray[np.uint8]
+Pair = tuple[Any, ArrayLike]
+
+CURVE_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "monitored")
+OPTIMIZERS = ("adam", "adamw", "sgd")
+SCHEDULES = ("constant", "cosine")
+PRECISIONS = ("float32", "mixed_bfloat16")
+
+
+class KerasClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A network as a scikit-learn classifier over uint8 images.
+
+    The same seed on the same machine with the same number of threads gives identical predictions.
+    Fitting sets the global seeds of Python, NumPy and TensorFlow.
+
+    Parameters
+    ----------
+    layers : str or callable
+        ``"module:function"`` or the function, called as ``layers(shape, classes, **options)``. It
+        returns a ``keras.Model`` from uint8 images to class probabilities in float32; where it has
+        several outputs, the first is the classifier and the others are auxiliary heads, which
+        count in training by ``auxiliary_weight`` and are dropped afterwards.
+    options : dict, optional
+        Options of ``layers``.
+    epochs, batch_size : int
+        How long, and how many images a step.
+    learning_rate : float
+        Of the first epoch.
+    optimizer : {"adam", "adamw", "sgd"}
+        ``sgd`` has Nesterov momentum 0.9.
+    weight_decay : float
+        Decoupled weight decay (``adamw`` and ``sgd``), 0 for none.
+    schedule : {"constant", "cosine"}
+        ``cosine`` warms up over the first twentieth of all steps and then falls to zero.
+    patience : int, optional
+        Stop after this many epochs without a lower validation loss and keep the weights of the
+        best epoch. It needs ``validation_data``; without them the last epoch is kept.
+    precision : {"float32", "mixed_bfloat16"}
+        Of the arithmetic; weights and probabilities are float32 in both.
+    jit_compile : bool
+        Compile by XLA.
+    auxiliary_weight : float
+        Weight of each auxiliary head's loss.
+    random_state : int, RandomState or None
+        Seed of initial weights, order of images, dropout and augmentation.
+
+    Attributes
+    ----------
+    classes_ : numpy.ndarray
+        The labels, sorted.
+    model_ : keras.Model
+        The trained network.
+    history_ : pandas.DataFrame
+        One row an epoch: epoch (from 1), loss, accuracy, val_loss, val_accuracy, monitored. The
+        ``val_`` columns are of the validation part, else of the part given to be watched, as
+        ``monitored`` says (``validation``, ``test``, or empty).
+    diverged_ : bool
+        True where the loss was no number; training stopped there.
+    n_parameters_, flops_ : int
+        Parameters, and floating-point operations of a forward pass over one image.
+    layer_table_ : list of dict
+        name, type, output_shape, parameters of each layer.
+    """
+
+    def __init__(
+        self,
+        layers: str | Callable[..., Any],
+        *,
+        options: Mapping[str, Any] | None = None,
+        epochs: int = 30,
+        batch_size: int = 64,
+        learning_rate: float = 1e-3,
+        optimizer: str = "adam",
+        weight_decay: float = 0.0,
+        schedule: str = "constant",
+        patience: int | None = None,
+        precision: str = "float32",
+        jit_compile: bool = False,
+        auxiliary_weight: float = 0.3,
+        random_state: Any = None,
+    ) -> None:
+        self.layers = layers
+        self.options = options
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.optimizer = optimizer
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.patience = patience
+        self.precision = precision
+        self.jit_compile = jit_compile
+        self.auxiliary_weight = auxiliary_weight
+        self.random_state = random_state
+
+    def fit(
+        self,
+        X: Images,
+        y: ArrayLike,
+        validation_data: Pair | None = None,
+        monitor_data: Pair | None = None,
+        on_epoch: Callable[[int, dict[str, float]], None] | None = None,
+    ) -> KerasClassifier:
+        """Train the network from scratch.
+
+        Parameters
+        ----------
+        X : numpy.ndarray of uint8, shape (n, height, width, channels)
+            Training images.
+        y : array of shape (n,)
+            Their labels, text or numbers.
+        validation_data : tuple of (X, y), optional
+            Held-out images that early stopping may use.
+        monitor_data : tuple of (X, y), optional
+            Images whose loss and accuracy are recorded after each epoch and nothing else. Ignored
+            where there are validation data.
+        on_epoch : callable, optional
+            Called after each epoch with its number (from 1) and its row of the curve.
+
+        Returns
+        -------
+        KerasClassifier
+            Itself.
+        """
+        self._check_parameters()
+        images = check_images(X)
+        self.classes_, targets = np.unique(np.asarray(y), return_inverse=True)
+        if len(targets) != len(images):
+            raise UsageError(f"There are {len(images)} images and {len(targets)} labels.")
+        monitored = "validation" if validation_data is not None else "test"
+        held_out = validation_data if validation_data is not None else monitor_data
+
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        keras.utils.set_random_seed(seed)
+        with _dtype_policy(self.precision):
+            network = self._compiled(images)
+            heads = len(network.outputs)
+            head = f"{network.output_names[0]}_" if heads > 1 else ""
+            curve = _Curve(head, "" if held_out is None else monitored, on_epoch)
+            callbacks: list[Any] = [keras.callbacks.TerminateOnNaN(), curve]
+            if self.patience is not None and validation_data is not None:
+                callbacks.append(
+                    keras.callbacks.EarlyStopping(
+                        monitor=f"val_{head}loss",
+                        mode="min",
+                        patience=self.patience,
+                        restore_best_weights=True,
+                    )
+                )
+            network.fit(
+                shuffled_batches(
+                    images, _repeat(targets, heads), batch_size=self.batch_size, seed=seed
+                ),
+                epochs=self.epochs,
+                validation_data=None if held_out is None else self._held_out(held_out, heads),
+                callbacks=callbacks,
+                shuffle=False,  # the batches are
+                verbose=0,
+            )
+        self.model_ = network if heads == 1 else keras.Model(network.inputs[0], network.outputs[0])
+        self.history_ = pd.DataFrame(curve.rows, columns=list(CURVE_COLUMNS))
+        self.diverged_ = not bool(np.isfinite(self.history_["loss"]).all())
+        self._describe()
+        return self
+
+    def predict_proba(self, X: Images) -> NDArray[np.float64]:
+        """Probability of each class.
+
+        Returns
+        -------
+        numpy.ndarray of float64, shape (n, classes)
+            Rows sum to 1, columns are in the order of ``classes_``. A network that diverged knows
+            nothing: where it gives no number, all classes are equally probable.
+        """
+        check_is_fitted(self, "model_")
+        images = check_images(X)
+        raw = self.model_.predict(batches(images, batch_size=max(self.batch_size, 64)), verbose=0)
+        probabilities = np.asarray(raw, dtype=np.float64)
+        probabilities[~np.isfinite(probabilities).all(axis=1)] = 1.0
+        return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))
+
+    def predict(self, X: Images) -> NDArray[Any]:
+        """The most probable class of each image, as a label."""
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+
+    def save(self, path: str | Path) -> Path:
+        """Write the trained network in Keras' own format.
+
+        Parameters
+        ----------
+        path : str or Path
+            A file name that ends in ``.keras``.
+        """
+        check_is_fitted(self, "model_")
+        self.model_.save(path)
+        return Path(path)
+
+    def load(self, path: str | Path, classes: ArrayLike) -> KerasClassifier:
+        """Take the trained network from a file that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or Path
+            The ``.keras`` file. Code in it is not run.
+        classes : array of labels
+            ``classes_`` of the estimator that was saved.
+        """
+        self._architecture()  # imports the module, which registers layers of its own
+        self.model_ = keras.saving.load_model(path, compile=False, safe_mode=True)
+        self.classes_ = np.asarray(classes)
+        self._describe()
+        return self
+
+    def build(self, shape: tuple[int, int, int], classes: int) -> Any:
+        """The untrained network for images of this shape, auxiliary heads included."""
+        with _dtype_policy(self.precision):
+            return self._architecture()(shape, classes, **(self.options or {}))
+
+    def _architecture(self) -> Callable[..., Any]:
+        if callable(self.layers):
+            return self.layers
+        module, _, function = self.layers.partition(":")
+        found: Callable[..., Any] = getattr(import_module(module), function)
+        return found
+
+    def _compiled(self, images: Images) -> Any:
+        network = self.build(images.shape[1:], len(self.classes_))
+        multiply_on_small_maps(network)
+        heads = len(network.outputs)
+        steps = self.epochs * -(-len(images) // self.batch_size)
+        network.compile(
+            optimizer=self._optimizer(steps),
+            loss=_repeat("sparse_categorical_crossentropy", heads),
+            loss_weights=None if heads == 1 else [1.0] + [self.auxiliary_weight] * (heads - 1),
+            metrics=["accuracy"] if heads == 1 else [["accuracy"]] + [[]] * (heads - 1),
+            jit_compile=self.jit_compile,
+        )
+        return network
+
+    def _optimizer(self, steps: int) -> Any:
+        rate: Any = self.learning_rate
+        if self.schedule == "cosine":
+            warm = max(1, steps // 20)
+            rate = keras.optimizers.schedules.CosineDecay(
+                0.0, max(1, steps - warm), warmup_target=self.learning_rate, warmup_steps=warm
+            )
+        decay = self.weight_decay or None
+        if self.optimizer == "adam":
+            return FusedAdam(rate)
+        if self.optimizer == "adamw":
+            return FusedAdam(rate, weight_decay=decay)
+        return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=decay)
+
+    def _held_out(self, pair: Pair, heads: int) -> Any:
+        labels = np.asarray(pair[1])
+        unknown = np.setdiff1d(labels, self.classes_)
+        if len(unknown):
+            raise UsageError(
+                f"The held-out images have the class {unknown[0]!s}, which no training image has: "
+                "split the data another way."
+            )
+        targets = _repeat(np.searchsorted(self.classes_, labels), heads)
+        return batches(check_images(pair[0]), targets, batch_size=self.batch_size)
+
+    def _describe(self) -> None:
+        self.n_parameters_ = int(self.model_.count_params())
+        self.flops_ = model_flops(self.model_)
+        self.layer_table_ = layer_table(self.model_)
+
+    def _check_parameters(self) -> None:
+        for name, allowed in (
+            ("optimizer", OPTIMIZERS),
+            ("schedule", SCHEDULES),
+            ("precision", PRECISIONS),
+        ):
+            if getattr(self, name) not in allowed:
+                raise UsageError(
+                    f"{name} is {getattr(self, name)!r}: use one of {', '.join(allowed)}."
+                )
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}: use at least 1.")
+
+
+class _Curve(keras.callbacks.Callback):  # type: ignore[misc]
+    """Records the learning curve of the main head (its log prefix) and passes each epoch on."""
+
+    def __init__(
+        self,
+        head: str,
+        monitored: str,
+        on_epoch: Callable[[int, dict[str, float]], None] | None,
+    ) -> None:
+        super().__init__()
+        self.rows: list[dict[str, Any]] = []
+        self._head = head
+        self._monitored = monitored
+        self._on_epoch = on_epoch
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        found = logs or {}
+
+        def value(part: str, metric: str) -> float:
+            return float(found.get(f"{part}{self._head}{metric}", np.nan))
+
+        numbers = {
+            "loss": value("", "loss"),
+            "accuracy": value("", "accuracy"),
+            "val_loss": value("val_", "loss"),
+            "val_accuracy": value("val_", "accuracy"),
+        }
+        self.rows.append({"epoch": epoch + 1, **numbers, "monitored": self._monitored})
+        if self._on_epoch is not None:
+            self._on_epoch(epoch + 1, numbers)
+
+
+@contextmanager
+def _dtype_policy(precision: str) -> Iterator[None]:
+    """Keras' global precision, for as long as a network is built and trained."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _repeat(value: Any, heads: int) -> Any:
+    """One value for a network with one output, a list of it for several."""
+    return value if heads == 1 else [value] * heads

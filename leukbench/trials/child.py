@@ -1,0 +1,87 @@
+"""The child process: takes jobs on standard input, a JSON file's path a line, and answers in lines.
+
+Every answer is one JSON object on standard output: ``{"event": "epoch", ...}`` while a network trains,
+``{"event": "measured", ...}`` when the predictions are there, and ``{"event": "done", ...}`` or
+``{"event": "failed", ...}`` at the end of a job. What comes after "measured" cannot undo it. Standard
+error is free for whatever libraries print.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TextIO
+
+
+def main() -> None:
+    """Serve jobs until standard input ends."""
+    threading.Thread(target=_follow_parent, args=(os.getppid(),), daemon=True).start()
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what libraries print must not mix with the answers
+    for line in sys.stdin:
+        path = line.strip()
+        if path == "ping":
+            _say(answers, "pong")
+        elif path:
+            _serve(Path(path), answers)
+
+
+def _say(answers: TextIO, event: str, **values: Any) -> None:
+    answers.write(json.dumps({"event": event, **values}) + "\n")
+    answers.flush()
+
+
+def _follow_parent(parent: int) -> None:
+    """End with the parent, even where that was killed."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
+
+
+def _serve(path: Path, answers: TextIO) -> None:
+    def say(event: str, **values: Any) -> None:
+        _say(answers, event, **values)
+
+    try:
+        from leukbench.trials.trial import run_trial
+
+        _reset_peak_memory()
+        job = json.loads(path.read_text(encoding="utf-8"))
+        started = time.perf_counter()
+        outcome, explain = run_trial(job, on_epoch=lambda values: say("epoch", **values))
+        outcome["total_seconds"] = time.perf_counter() - started
+        outcome["peak_memory_mb"] = _peak_memory_mb()
+        say("measured", **outcome)
+        say("done", explanation=explain())
+    except MemoryError:
+        say("failed", kind="out-of-memory", error="out of memory", traceback=traceback.format_exc())
+    except Exception as error:
+        kind = "out-of-memory" if type(error).__name__ == "ResourceExhaustedError" else "failed"
+        text = f"{type(error).__name__}: {error}".strip()
+        say("failed", kind=kind, error=text, traceback=traceback.format_exc())
+
+
+def _reset_peak_memory() -> None:
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def _peak_memory_mb() -> float:
+    """Largest resident set since the job began, in MiB (since the process began, outside Linux)."""
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    import psutil
+
+    return float(psutil.Process().memory_info().rss) / 2**20
+
+
+if __name__ == "__main__":
+    main()

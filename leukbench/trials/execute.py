@@ -1,0 +1,171 @@
+"""Carry out a run: the trials that are not finished, and then the tables, figures and the page."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from leukbench._version import __version__
+from leukbench.data.catalog import get_entry
+from leukbench.data.dataset import Dataset
+from leukbench.data.preprocess import preprocess_dataset, preprocessed_file
+from leukbench.data.probe_names import PROBES
+from leukbench.data.splits import fold_sha256, part_indices
+from leukbench.files import atomic_path, cache_dir
+from leukbench.machine import describe_environment
+from leukbench.models import registry, saved
+from leukbench.protocol import Preprocessing, canonical_sha256
+from leukbench.runfolder import SCHEMA_VERSION, RunFolder
+from leukbench.trials.limits import limits_of, longest_first
+from leukbench.trials.local import Inputs, Reporter, run_trials
+from leukbench.trials.plan import PROBE_FAMILY, PROBE_VERSION, TrialPlan
+from leukbench.trials.prepare import Preparation, RunOptions
+from leukbench.trials.store import RunStore, write_json
+from leukbench.trials.subprocess_call import aside
+
+
+def execute(options: RunOptions, prepared: Preparation, reporter: Reporter) -> RunFolder:
+    """Carry out what is not finished yet, and give the run folder.
+
+    Raises
+    ------
+    LeukbenchError
+        Where the run folder cannot be written or holds another run.
+    """
+    if options.save_models:
+        saved.require({plan.framework for plan in prepared.plans})
+    store = RunStore(prepared.out)
+    try:
+        store.begin(describe_run(options, prepared), prepared.split, fresh=options.fresh)
+        write_json(prepared.out / "audit.json", prepared.audit.model_dump(mode="json"))
+        waiting = [plan for plan in prepared.plans if not _finished(plan, options, store)]
+        reporter.waiting(len(waiting), len(prepared.plans))
+        if waiting:
+            inputs = _write_inputs(options, prepared, store)
+            _run_waiting(options, prepared, waiting, store, inputs, reporter)
+        if waiting or not (prepared.out / "report.html").is_file():
+            from leukbench.report import write_report
+
+            aside(write_report, prepared.out, images=len(prepared.source))
+    finally:
+        store.close()
+    return RunFolder(prepared.out)
+
+
+def _run_waiting(
+    options: RunOptions,
+    prepared: Preparation,
+    waiting: Sequence[TrialPlan],
+    store: RunStore,
+    inputs: Inputs,
+    reporter: Reporter,
+) -> None:
+    limits, keep = limits_of(options, prepared), options.save_models
+    if limits.jobs > 1 or options.scheduler is not None:
+        waiting = longest_first(waiting, prepared, options)
+    if options.backend == "local":
+        run_trials(waiting, store, inputs, limits, reporter, save_models=keep)
+        return
+    from leukbench.trials.dask import run_trials_on_dask
+
+    run_trials_on_dask(
+        waiting, store, inputs, limits, reporter, save_models=keep, scheduler=options.scheduler
+    )
+
+
+def _finished(plan: TrialPlan, options: RunOptions, store: RunStore) -> bool:
+    """Whether a trial is there and, where models are to be kept, its model is too."""
+    record = None if options.fresh else store.finished(plan.key)
+    if record is None:
+        return False
+    kept = any(name.startswith(f"{saved.FOLDER}/") for name in record.files)
+    return kept or not options.save_models or plan.family == PROBE_FAMILY
+
+
+def describe_run(options: RunOptions, prepared: Preparation) -> dict[str, Any]:
+    """Content of ``run.json``."""
+    source, protocol = prepared.source, options.protocol
+    entry = get_entry(source.catalog) if source.catalog else None
+    kind = "patient" if source.has_groups else "proxy"
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "leukbench_version": __version__,
+        "command": options.command,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "dataset_fingerprint": source.fingerprint,
+        "protocol_fingerprint": protocol.fingerprint,
+        "split_sha256": canonical_sha256(
+            {
+                str(fold): fold_sha256(prepared.split, fold)
+                for fold in prepared.split["fold"].unique()
+            }
+        ),
+        "task_classes": list(prepared.dataset.classes),
+        "models": [*registry.names(), *PROBES],
+        "dataset": {
+            "name": source.name,
+            "title": entry.title if entry else source.name,
+            "catalog": source.catalog,
+            "fingerprint": source.fingerprint,
+            "images": len(source),
+            "classes": list(source.classes),
+            "counts": source.counts,
+            "benign": entry.benign if entry else "",
+            "synthetic": source.synthetic,
+            "licence": entry.licence if entry else "",
+            "citation": entry.citation if entry else "",
+            "group_kind": kind,
+            "skipped": [dataclasses.asdict(image) for image in source.skipped],
+        },
+        "protocol": protocol.model_dump(mode="json"),
+        "environment": describe_environment(),
+    }
+
+
+def _write_inputs(options: RunOptions, prepared: Preparation, store: RunStore) -> Inputs:
+    probes = sorted({plan.model for plan in prepared.plans if plan.family == PROBE_FAMILY})
+    source, settings = prepared.source, options.protocol.preprocessing
+    images = aside(_write_arrays, source, settings, probes, images=len(source))
+    folder = store.work("inputs")
+    dataset = prepared.dataset
+    folds = {}
+    for fold in sorted({plan.fold for plan in prepared.plans}):
+        arrays: dict[str, Any] = {
+            part: part_indices(prepared.split, dataset, fold, part)
+            for part in ("train", "validation", "test")
+        }
+        arrays |= {
+            "labels": dataset.labels,
+            "classes": np.array(dataset.classes),
+            "paths": np.array(dataset.paths),
+        }
+        path = folder / f"fold-{fold}.npz"
+        np.savez(path, **arrays)
+        folds[fold] = path
+    return Inputs(images=images, folds=folds)
+
+
+def _write_arrays(
+    source: Dataset, settings: Preprocessing, probes: Sequence[str]
+) -> dict[str, Path]:
+    """Fill the cache with what the trials read, and say where it lies."""
+    preprocess_dataset(source, settings)
+    return {"": preprocessed_file(source, settings)} | _write_probe_features(source, probes)
+
+
+def _write_probe_features(source: Dataset, probes: Sequence[str]) -> dict[str, Path]:
+    folder = cache_dir() / source.fingerprint[:24]
+    files = {name: folder / f"{name}-{PROBE_VERSION}.npy" for name in probes}
+    missing = [name for name, path in files.items() if not path.is_file()]
+    if missing:
+        from leukbench.data.shortcuts import probe_features
+
+        for name, features in probe_features(source, missing).items():
+            with atomic_path(files[name]) as temporary:
+                np.save(temporary, features)
+    return files

@@ -1,0 +1,209 @@
+"""Writing the run folder: whole files, trials found by their key, nothing lost at a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import psutil
+
+from leukbench._version import __version__
+from leukbench.errors import DataError, UsageError
+from leukbench.files import write_text
+from leukbench.machine import machine_id
+from leukbench.runfolder import (
+    SCHEMA_VERSION,
+    SCORED,
+    RunFolder,
+    TrialRecord,
+    file_sha256,
+    read_record,
+)
+from leukbench.trials.plan import TrialPlan
+
+Place = tuple[str, int, int]
+"""Model, fold and seed."""
+
+
+class RunStore:
+    """A run folder that is being written.
+
+    Parameters
+    ----------
+    path : Path
+        The run folder; made if it is not there.
+
+    Raises
+    ------
+    DataError
+        Where the folder cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            (path / "trials").mkdir(parents=True, exist_ok=True)
+            self._workspace = path / ".work" / str(os.getpid())
+            self._workspace.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(
+                f"--out {path} cannot be written ({error.strerror}): name a folder that can."
+            ) from error
+        self._clear_abandoned()
+        self._places: dict[Place, list[Path]] | None = None
+        self._lock = threading.Lock()
+
+    def begin(self, run: Mapping[str, Any], split: pd.DataFrame, *, fresh: bool) -> None:
+        """Write ``run.json`` and ``split.csv``, or check that they are of the same run.
+
+        Raises
+        ------
+        UsageError
+            Where the folder holds a run of another dataset, protocol or split.
+        """
+        if (self.path / "run.json").is_file():
+            before = RunFolder(self.path).run
+            for key, what in (
+                ("protocol_fingerprint", "another protocol"),
+                ("dataset_fingerprint", "another dataset"),
+                ("split_sha256", "another split"),
+            ):
+                if before[key] != run[key] and not fresh:
+                    raise UsageError(
+                        f"--out {self.path} holds a run of {what}: name another folder, or pass "
+                        "--fresh to replace it."
+                    )
+                if before[key] != run[key]:
+                    self._set_aside_all()
+                    break
+            else:
+                run = dict(run) | {"created": before["created"]}
+        write_text(self.path / "split.csv", split.to_csv(index=False, lineterminator="\n"))
+        write_json(self.path / "run.json", run)
+
+    def finished(self, key: str) -> TrialRecord | None:
+        """The stored trial with this key, if it ended with predictions that are still whole."""
+        path = self.path / "trials" / key / "record.json"
+        if not path.is_file():
+            return None
+        try:
+            record = read_record(path)
+        except DataError:
+            return None
+        whole = all((path.parent / name).is_file() for name in record.files)
+        return record if record.status in SCORED and whole else None
+
+    def work(self, key: str) -> Path:
+        """A fresh folder for a trial under way."""
+        folder = self._workspace / key
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return folder
+
+    def keep(
+        self, plan: TrialPlan, outcome: Mapping[str, Any], workdir: Path, started: datetime
+    ) -> TrialRecord:
+        """Store a trial that ended, however it did, and put an older one of its place aside."""
+        if outcome["status"] not in SCORED:
+            for leftover in ("predictions.parquet", "history.csv"):
+                (workdir / leftover).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            (workdir / "job.json").unlink()
+        for unfinished in workdir.glob(".*"):
+            unfinished.unlink()
+        record = TrialRecord.model_validate(
+            {
+                "leukbench_version": __version__,
+                "schema_version": SCHEMA_VERSION,
+                "key": plan.key,
+                "identity": dict(plan.identity),
+                "model": plan.model,
+                "title": plan.title,
+                "family": plan.family,
+                "fold": plan.fold,
+                "seed": plan.seed,
+                "precision": plan.parameters.get("precision", ""),
+                "started": started.astimezone(UTC).isoformat(timespec="seconds"),
+                "machine": machine_id(),
+                "files": {
+                    file.relative_to(workdir).as_posix(): file_sha256(file)
+                    for file in sorted(workdir.rglob("*"))
+                    if file.is_file()
+                },
+            }
+            | dict(plan.facts)
+            | dict(outcome)
+        )
+        write_json(workdir / "record.json", record.model_dump(mode="json"))
+        target = self.path / "trials" / plan.key
+        self._set_aside(plan, target)
+        try:
+            workdir.rename(target)
+        except OSError as error:
+            raise DataError(
+                f"{target} cannot be written ({error.strerror}): free some space or name another "
+                "folder with --out; what was finished before is kept."
+            ) from error
+        return record
+
+    def close(self) -> None:
+        """Remove the temporary folder."""
+        shutil.rmtree(self._workspace, ignore_errors=True)
+        with suppress(OSError):
+            self._workspace.parent.rmdir()
+
+    def _set_aside(self, plan: TrialPlan, target: Path) -> None:
+        """Move trials of the same model, fold and seed out of the way: one place, one result."""
+        with self._lock:
+            if self._places is None:
+                self._places = self._find_places()
+            place = (plan.model, plan.fold, plan.seed)
+            for folder in {*self._places.get(place, ()), target}:
+                if folder.exists():
+                    self._retire(folder)
+            self._places[place] = [target]
+
+    def _find_places(self) -> dict[Place, list[Path]]:
+        """Folders of the trials that are there; read once, since a run may have thousands."""
+        found: dict[Place, list[Path]] = {}
+        for path in (self.path / "trials").glob("*/record.json"):
+            with suppress(DataError):
+                old = read_record(path)
+                found.setdefault((old.model, old.fold, old.seed), []).append(path.parent)
+        return found
+
+    def _set_aside_all(self) -> None:
+        for path in (self.path / "trials").glob("*"):
+            self._retire(path)
+
+    def _retire(self, folder: Path) -> None:
+        """Keep a superseded trial with predictions below ``superseded``; drop a failed one."""
+        try:
+            finished = read_record(folder / "record.json").status in SCORED
+        except DataError:
+            finished = False
+        if not finished:
+            shutil.rmtree(folder)
+            return
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+        place = self.path / "superseded" / f"{folder.name}-{stamp}"
+        place.parent.mkdir(exist_ok=True)
+        folder.rename(place)
+
+    def _clear_abandoned(self) -> None:
+        for folder in self._workspace.parent.iterdir():
+            if folder.name.isdigit() and not psutil.pid_exists(int(folder.name)):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a JSON object whole or not at all, indented, with a line feed at its end."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")

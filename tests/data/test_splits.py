@@ -1,0 +1,121 @@
+"""Splits: every image in one part of every fold, whole groups, contiguous blocks, stable hashes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from leukbench.data.dataset import Dataset, ImageRecord
+from leukbench.data.folder import load_folder
+from leukbench.data.splits import SPLIT_COLUMNS, fold_sha256, make_split, part_indices
+from leukbench.errors import DataError
+from leukbench.protocol import Split
+
+POLICIES = [
+    Split(policy="paper"),
+    Split(policy="paper", folds=4, validation_fraction=0.1),
+    Split(policy="stratified", validation_fraction=0.2),
+    Split(policy="stratified", folds=5),
+    Split(policy="grouped", folds=3, validation_fraction=0.2),
+    Split(policy="grouped"),
+    Split(policy="blocks", folds=4, validation_fraction=0.2),
+    Split(policy="blocks"),
+    Split(policy="repeated-kfold", folds=3, repeats=2),
+]
+
+
+def dataset(images: int = 60, groups: int = 15) -> Dataset:
+    records = tuple(
+        ImageRecord(f"{label}/{label}-{i + 1}.png", label, f"{label}{i}", f"{label}-{i % groups}")
+        for label in ("A", "B", "C")
+        for i in range(images)
+    )
+    return Dataset("made", Path(), tuple(sorted(records, key=lambda r: r.path)))
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda p: f"{p.policy}-{p.folds}")
+def test_every_image_stands_in_one_part_of_every_fold(policy: Split) -> None:
+    images = dataset()
+    split = make_split(images, policy)
+    assert tuple(split.columns) == SPLIT_COLUMNS
+    folds = policy.folds * policy.repeats
+    assert sorted(split["fold"].unique()) == list(range(folds))
+    for fold, rows in split.groupby("fold"):
+        assert sorted(rows["image"]) == sorted(images.paths)
+        assert set(rows["part"]) >= {"train", "test"}
+        assert ("validation" in set(rows["part"])) == (policy.validation_fraction > 0)
+        joined = np.concatenate(
+            [
+                part_indices(split, images, int(str(fold)), part)
+                for part in ("train", "validation", "test")
+            ]
+        )
+        assert sorted(joined) == list(range(len(images)))
+
+
+@pytest.mark.parametrize("policy", [p for p in POLICIES if p.folds > 1], ids=lambda p: p.policy)
+def test_over_all_folds_every_image_is_tested_equally_often(policy: Split) -> None:
+    split = make_split(dataset(), policy)
+    tested = split[split["part"] == "test"]["image"].value_counts()
+    assert (tested == policy.repeats).all()
+    assert len(tested) == 180
+
+
+@pytest.mark.parametrize("policy", [p for p in POLICIES if p.policy == "grouped"])
+def test_a_group_is_never_divided(policy: Split) -> None:
+    split = make_split(dataset(), policy)
+    assert (split.groupby(["fold", "group"])["part"].nunique() == 1).all()
+
+
+def test_blocks_are_contiguous_in_the_order_of_numbers() -> None:
+    split = make_split(dataset(), Split(policy="blocks", folds=4))
+    for _, rows in split[split["part"] == "test"].groupby(["fold", "label"]):
+        numbers = sorted(int(image.split("-")[1].removesuffix(".png")) for image in rows["image"])
+        assert numbers == list(range(numbers[0], numbers[-1] + 1))
+
+
+def test_stratified_keeps_the_shares() -> None:
+    split = make_split(dataset(), Split(policy="stratified"))
+    assert split[split["part"] == "test"]["label"].value_counts().to_dict() == {
+        "A": 12,
+        "B": 12,
+        "C": 12,
+    }
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda p: f"{p.policy}-{p.folds}")
+def test_same_seed_same_split_other_seed_other_split(policy: Split) -> None:
+    first, again = make_split(dataset(), policy), make_split(dataset(), policy)
+    pd.testing.assert_frame_equal(first, again)
+    other = make_split(dataset(), policy.model_copy(update={"seed": 7}))
+    if policy.policy != "blocks":
+        assert fold_sha256(other, 0) != fold_sha256(first, 0)
+
+
+def test_hash_does_not_depend_on_the_order_of_rows() -> None:
+    split = make_split(dataset(), Split())
+    assert fold_sha256(split.sample(frac=1, random_state=3), 0) == fold_sha256(split, 0)
+
+
+def test_groups_that_are_unknown_or_too_few_are_refused() -> None:
+    without = Dataset(
+        "made", Path(), tuple(ImageRecord(r.path, r.label, r.sha256) for r in dataset().records)
+    )
+    with pytest.raises(DataError, match=r"groups\.csv"):
+        make_split(without, Split(policy="grouped"))
+    with pytest.raises(DataError, match="groups, fewer than"):
+        make_split(dataset(groups=2), Split(policy="grouped", folds=3))
+
+
+def test_a_class_smaller_than_the_folds_is_refused() -> None:
+    with pytest.raises(DataError, match="fewer than the 5 folds"):
+        make_split(dataset(images=3), Split(policy="stratified", folds=5))
+
+
+@pytest.mark.realdata
+def test_the_papers_split_has_2604_and_652_images(all_pbs: Path) -> None:
+    split = make_split(load_folder(all_pbs), Split())
+    assert split["part"].value_counts().to_dict() == {"train": 2604, "test": 652}

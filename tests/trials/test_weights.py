@@ -1,0 +1,61 @@
+"""What a network starts from is part of the trial's key, by content."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from leukbench.data.dataset import Dataset, ImageRecord
+from leukbench.errors import DataError, UsageError
+from leukbench.protocol import Protocol
+from leukbench.trials.plan import TrialPlan, plan_models
+
+DATASET = Dataset(
+    name="made",
+    root=Path(),
+    records=tuple(ImageRecord(f"{c}/{i}.png", c, f"{c}{i}") for c in "ab" for i in range(4)),
+    synthetic=False,
+    catalog=None,
+    skipped=(),
+)
+
+
+def _plans(
+    weights: str, models: tuple[str, ...] = ("alexnet_native", "alexnet")
+) -> list[TrialPlan]:
+    split = pd.DataFrame(
+        {
+            "fold": 0,
+            "part": ["train", "test"] * 4,
+            "image": DATASET.paths,
+            "sha256": [record.sha256 for record in DATASET.records],
+            "label": DATASET.labels,
+            "group": "",
+        }
+    )
+    protocol = Protocol.model_validate({"name": "made", "training": {"precision": "float32"}})
+    return plan_models(protocol, DATASET, split, models, (0,), (0,), weights)
+
+
+def test_a_file_counts_by_its_content_and_tells_no_folder(tmp_path: Path) -> None:
+    file = tmp_path / "trained.safetensors"
+    keys = set()
+    for content in (b"one", b"two", b"one"):
+        file.write_bytes(content)
+        native, small = _plans(str(file))
+        keys.add(native.key)
+        assert native.parameters["weights"] == str(file)
+        assert str(tmp_path) not in str(native.identity)
+        assert "weights" not in small.parameters
+    assert len(keys) == 2
+    assert _plans("none")[0].key not in keys
+    assert _plans("none")[1].key == _plans(str(file))[1].key
+
+
+def test_a_start_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"--weights .*absent\.keras cannot be read"):
+        _plans(str(tmp_path / "absent.keras"))
+    with pytest.raises(UsageError, match="--models vgg16_native"):
+        _plans("imagenet", ("alexnet", "svm_rbf"))
