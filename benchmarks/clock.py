@@ -12,7 +12,7 @@ from benchmarks.process import Settings, call
 from leukbench.protocol import load_protocol
 
 if TYPE_CHECKING:
-    from leukbench.runfolder import TrialRecord
+    from leukbench.records import TrialRecord
     from leukbench.trials.plan import TrialPlan
 
 MODELS = load_protocol("paper").models

@@ -27,7 +27,8 @@ from distributed import Client
 from joblib import Parallel, delayed, parallel_config
 
 from leukbench.protocol import load_protocol, override
-from leukbench.runfolder import RunFolder, TrialRecord
+from leukbench.records import TrialRecord
+from leukbench.runfolder import RunFolder
 from leukbench.trials.cluster import open_cluster
 from leukbench.trials.dask import DaskBackend
 from leukbench.trials.execute import execute

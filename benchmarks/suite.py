@@ -98,7 +98,7 @@ def measure(
     from leukbench.machine import describe_environment
 
     results = read_results(out) if out.is_file() else {"rows": {}}
-    environment = describe_environment()
+    environment = describe_environment().model_dump(mode="json")
     before = results.get("environment", environment)
     if before["machine"] != environment["machine"]:
         raise ValueError(f"{out} holds figures of another machine: name another file with --out")

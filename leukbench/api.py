@@ -19,12 +19,13 @@ import pandas as pd
 
 from leukbench.errors import UsageError, did_you_mean
 from leukbench.protocol import Protocol, load_protocol, override
+from leukbench.records import TrialRecord
 from leukbench.report.formats import percent, with_interval
 from leukbench.report.notes import NOT_FOR_DIAGNOSIS
 from leukbench.report.results import Results
 from leukbench.report.tables import classification_table, comparison_table
 from leukbench.report.verdict import verdict
-from leukbench.runfolder import RunFolder, TrialRecord
+from leukbench.runfolder import RunFolder
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -74,7 +75,7 @@ class Run:
     @property
     def protocol(self) -> Protocol:
         """What was compared, and how."""
-        return Protocol.model_validate(self.folder.run["protocol"])
+        return self.folder.run.protocol
 
     @cached_property
     def _results(self) -> Results:
@@ -214,14 +215,14 @@ class Run:
         run = self.folder.run
         synthetic = ", SYNTHETIC" if self.folder.synthetic else ""
         return (
-            f"<Run {run['dataset']['name']}, protocol {run['protocol']['name']}: "
+            f"<Run {run.dataset.name}, protocol {run.protocol.name}: "
             f"{len(self.models)} models, {len(self.folder.records)} trials{synthetic}>"
         )
 
     def _repr_html_(self) -> str:
         """The verdict and the comparison, for a notebook; names stay text."""
         run = self.folder.run
-        title = f"{run['dataset']['title']}, protocol {run['protocol']['name']}"
+        title = f"{run.dataset.title}, protocol {run.protocol.name}"
         said = "".join(
             f"<li>{'<strong>' if s.kind == 'warning' else ''}{html.escape(s.text)}"
             f"{'</strong>' if s.kind == 'warning' else ''}</li>"

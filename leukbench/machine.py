@@ -6,12 +6,14 @@ import hashlib
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import psutil
+
+from leukbench.records import Environment
 
 PACKAGES = (
     "tensorflow",
@@ -28,22 +30,20 @@ PACKAGES = (
 )
 
 
-def describe_environment() -> dict[str, Any]:
-    """What the machine is, what is installed, and what was measured of it."""
-    from leukbench.trials.precision import stored_speedups
-
-    return {
-        "python": platform.python_version(),
-        "packages": {name: version for name in PACKAGES if (version := package_version(name))},
-        "cpu": cpu_name(),
-        "cpu_features": sorted(cpu_flags() & {"avx2", "avx512f", "avx512_bf16", "amx_bf16"}),
-        "bfloat16_speedup": dict(stored_speedups()),
-        "cores": available_cores(),
-        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
-        "os": f"{platform.system()} {platform.release()}",
-        "machine": machine_id(),
-        "git_commit": _git_commit(),
-    }
+def describe_environment(bfloat16_speedup: Mapping[str, float] | None = None) -> Environment:
+    """What the machine is, what is installed, and what was measured of it before."""
+    return Environment(
+        python=platform.python_version(),
+        packages={name: version for name in PACKAGES if (version := package_version(name))},
+        cpu=cpu_name(),
+        cpu_features=tuple(sorted(cpu_flags() & {"avx2", "avx512f", "avx512_bf16", "amx_bf16"})),
+        bfloat16_speedup=dict(bfloat16_speedup or {}),
+        cores=available_cores(),
+        memory_gb=round(psutil.virtual_memory().total / 2**30, 1),
+        os=f"{platform.system()} {platform.release()}",
+        machine=machine_id(),
+        git_commit=_git_commit(),
+    )
 
 
 @cache

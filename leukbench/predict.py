@@ -17,8 +17,8 @@ from leukbench.data.preprocess import preprocess_image, read_image
 from leukbench.errors import UsageError, did_you_mean
 from leukbench.explain.heat_maps import NOTICE, heat_map, write_heat_map
 from leukbench.models.saved import FOLDER, load_model
-from leukbench.protocol import Protocol
-from leukbench.runfolder import RunFolder, TrialRecord
+from leukbench.records import TrialRecord
+from leukbench.runfolder import RunFolder
 from leukbench.score.calibration import apply_temperature
 
 
@@ -98,7 +98,7 @@ class SavedModel:
         self.estimator, description = load_model(folder.trial_path(self.record) / FOLDER, sums)
         self.temperature: float | None = description["temperature"]
         self._columns = {str(name): i for i, name in enumerate(self.estimator.classes_)}
-        self._settings = Protocol.model_validate(folder.run["protocol"]).preprocessing
+        self._settings = folder.run.protocol.preprocessing
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Probabilities of preprocessed images, shape (n, classes), calibrated where possible.

@@ -6,8 +6,6 @@ the images nor TensorFlow.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import zipfile
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,93 +15,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from leukbench.errors import DataError
+from leukbench.records import RunDescription, TrialRecord, read_json, read_record, read_stored
 from leukbench.score.trials import TrialPredictions
 
-SCHEMA_VERSION = 1
-STATUSES = ("ok", "failed", "timeout", "out-of-memory", "degenerate")
-SCORED = ("ok", "degenerate")
 PROBABILITY_PREFIX = "p_"
 IMPORTANCE = "explanation.csv"
 HEAT_MAPS = "explanation.npz"
-
-
-class PublishedValues(BaseModel):
-    """Values that a paper prints for a model, as printed.
-
-    Attributes
-    ----------
-    accuracy, precision, recall, specificity, f1 : str
-        As in the paper's table; empty where it has none.
-    source : str
-        Paper and table.
-    same_data : bool
-        Whether the value was measured on the dataset of the paper itself.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    accuracy: str = ""
-    precision: str = ""
-    recall: str = ""
-    specificity: str = ""
-    f1: str = ""
-    source: str = ""
-    same_data: bool = False
-
-
-class TrialRecord(BaseModel):
-    """One trial's ``record.json``."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    schema_version: int = SCHEMA_VERSION
-    leukbench_version: str
-    key: str
-    identity: dict[str, Any]
-    model: str
-    title: str
-    family: str
-    reference: str = ""
-    recipe: str = ""
-    published: PublishedValues | None = None
-    departures: tuple[str, ...] = ()
-    fold: int
-    seed: int
-    status: str
-    reason: str = ""
-    traceback: str = ""
-    fit_seconds: float | None = None
-    predict_seconds: float | None = None
-    predict_ms_per_image: float | None = None
-    total_seconds: float | None = None
-    peak_memory_mb: float | None = None
-    parameters: int | None = None
-    flops: int | None = None
-    precision: str = ""
-    threads: int | None = None
-    jobs: int | None = None
-    epochs_run: int | None = None
-    n_train: int = 0
-    n_validation: int = 0
-    n_test: int = 0
-    layers: list[dict[str, Any]] | None = None
-    explanation: str = ""
-    started: str = ""
-    machine: str = ""
-    files: dict[str, str] = {}
-
-    @property
-    def scored(self) -> bool:
-        """Whether the trial left predictions."""
-        return self.status in SCORED
-
-    @property
-    def name(self) -> str:
-        """The trial in words, for messages."""
-        return f"{self.model}, fold {self.fold}, seed {self.seed}"
 
 
 @dataclass(frozen=True)
@@ -149,17 +68,12 @@ class RunFolder:
             raise DataError(
                 f"{self.path} is no run folder (it has no run.json): name a folder that run-all made."
             )
-        version = self.run.get("schema_version", 0)
-        if version > SCHEMA_VERSION:
-            raise DataError(
-                f"{self.path / 'run.json'} was written by a newer leukbench (schema {version}): "
-                "update leukbench to read it."
-            )
+        _ = self.run  # a description that does not fit is refused here
 
     @cached_property
-    def run(self) -> dict[str, Any]:
+    def run(self) -> RunDescription:
         """Content of ``run.json``."""
-        return read_json(self.path / "run.json")
+        return read_stored(self.path / "run.json", RunDescription, "name another run folder")
 
     @cached_property
     def audit(self) -> dict[str, Any] | None:
@@ -170,12 +84,12 @@ class RunFolder:
     @property
     def classes(self) -> tuple[str, ...]:
         """Class names of the task, in the order of the probability columns."""
-        return tuple(self.run["task_classes"])
+        return self.run.task_classes
 
     @property
     def synthetic(self) -> bool:
         """Whether the images were rendered."""
-        return bool(self.run["dataset"]["synthetic"])
+        return self.run.dataset.synthetic
 
     @cached_property
     def split(self) -> pd.DataFrame:
@@ -186,7 +100,7 @@ class RunFolder:
     def records(self) -> list[TrialRecord]:
         """Records of all trials, sorted by family order of the run, fold and seed."""
         found = [read_record(path) for path in sorted((self.path / "trials").glob("*/record.json"))]
-        order = {name: number for number, name in enumerate(self.run.get("models", ()))}
+        order = {name: number for number, name in enumerate(self.run.models)}
         return sorted(
             found, key=lambda r: (order.get(r.model, len(order)), r.model, r.fold, r.seed)
         )
@@ -285,34 +199,6 @@ def read_split(path: Path) -> pd.DataFrame:
         )
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read ({error}): run run-all again.") from error
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; a damaged file is named."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read ({error}): remove it and run again.") from error
-    if not isinstance(value, dict):
-        raise DataError(f"{path} holds no JSON object: remove it and run again.")
-    return value
-
-
-def read_record(path: Path) -> TrialRecord:
-    """Read one ``record.json``; a damaged file is named."""
-    try:
-        return TrialRecord.model_validate(read_json(path))
-    except ValidationError as error:
-        key = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise DataError(
-            f"{path} does not fit (key {key}): remove its folder and run run-all again."
-        ) from error
-
-
-def file_sha256(path: Path) -> str:
-    """sha256 of a file's bytes, hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def probability_columns(classes: tuple[str, ...]) -> list[str]:

@@ -7,7 +7,8 @@ import io
 import numpy as np
 
 from leukbench.explain.feature_groups import WHOLE
-from leukbench.runfolder import HEAT_MAPS, IMPORTANCE, RunFolder, TrialRecord, file_sha256
+from leukbench.records import TrialRecord, file_sha256
+from leukbench.runfolder import HEAT_MAPS, IMPORTANCE, RunFolder
 from leukbench.trials.store import write_json
 
 GROUPS = (

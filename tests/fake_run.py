@@ -17,9 +17,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from leukbench.data.dataset import Dataset, ImageRecord
-from leukbench.data.splits import fold_sha256, make_split
+from leukbench.data.splits import make_split, split_sha256
 from leukbench.protocol import Protocol, Split, canonical_sha256
-from leukbench.runfolder import SCHEMA_VERSION, SCORED, RunFolder, TrialRecord, file_sha256
+from leukbench.records import (
+    SCORED,
+    DatasetDescription,
+    Environment,
+    RunDescription,
+    TrialRecord,
+    file_sha256,
+)
+from leukbench.runfolder import RunFolder
 
 CLASSES = ("Benign", "Early", "Pre", "Pro")
 MACHINE = "0123456789ab"
@@ -155,7 +163,10 @@ def make_run(
         )  # fmt: skip
     split = make_split(dataset, protocol.split)
     split.to_csv(path / "split.csv", index=False, lineterminator="\n")
-    _write_json(path / "run.json", _run(dataset, protocol, split, models, synthetic, groups))
+    _write_json(
+        path / "run.json",
+        _run(dataset, protocol, split, models, synthetic, groups).model_dump(mode="json"),
+    )
     if audit is not None:
         _write_json(path / "audit.json", audit)
     for model in models:
@@ -193,47 +204,42 @@ def _run(
     models: Sequence[FakeModel],
     synthetic: bool,
     groups: bool,
-) -> dict[str, Any]:
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "leukbench_version": "0.1.0",
-        "command": f"leukbench run-all --data {dataset.name}",
-        "created": "2026-01-01T00:00:00+00:00",
-        "dataset_fingerprint": dataset.fingerprint,
-        "protocol_fingerprint": protocol.fingerprint,
-        "split_sha256": canonical_sha256(
-            {str(fold): fold_sha256(split, fold) for fold in split["fold"].unique()}
+) -> RunDescription:
+    return RunDescription(
+        leukbench_version="0.1.0",
+        command=f"leukbench run-all --data {dataset.name}",
+        created="2026-01-01T00:00:00+00:00",
+        dataset_fingerprint=dataset.fingerprint,
+        protocol_fingerprint=protocol.fingerprint,
+        split_sha256=split_sha256(split),
+        task_classes=dataset.classes,
+        models=tuple(model.name for model in models),
+        dataset=DatasetDescription(
+            name=dataset.name,
+            title=f"Dataset {dataset.name}",
+            fingerprint=dataset.fingerprint,
+            images=len(dataset),
+            classes=dataset.classes,
+            counts=dataset.counts,
+            benign=dataset.classes[0],
+            synthetic=synthetic,
+            licence="CC0",
+            citation="Nobody 2026",
+            group_kind="patient" if groups else "none",
         ),
-        "task_classes": list(dataset.classes),
-        "models": [model.name for model in models],
-        "dataset": {
-            "name": dataset.name,
-            "title": f"Dataset {dataset.name}",
-            "catalog": None,
-            "fingerprint": dataset.fingerprint,
-            "images": len(dataset),
-            "classes": list(dataset.classes),
-            "counts": dataset.counts,
-            "benign": dataset.classes[0],
-            "synthetic": synthetic,
-            "licence": "CC0",
-            "citation": "Nobody 2026",
-            "group_kind": "patient" if groups else "none",
-            "skipped": [],
-        },
-        "protocol": protocol.model_dump(mode="json"),
-        "environment": {
-            "python": "3.11.7",
-            "packages": {"numpy": "2.4.6", "scikit-learn": "1.9.1"},
-            "cpu": "A processor",
-            "cpu_features": ["avx2"],
-            "cores": 2,
-            "memory_gb": 8.0,
-            "os": "Linux 6",
-            "machine": MACHINE,
-            "git_commit": "0" * 40,
-        },
-    }
+        protocol=protocol,
+        environment=Environment(
+            python="3.11.7",
+            packages={"numpy": "2.4.6", "scikit-learn": "1.9.1"},
+            cpu="A processor",
+            cpu_features=("avx2",),
+            cores=2,
+            memory_gb=8.0,
+            os="Linux 6",
+            machine=MACHINE,
+            git_commit="0" * 40,
+        ),
+    )
 
 
 def _write_trial(

@@ -8,31 +8,31 @@ from typing import Any
 import pandas as pd
 
 from leukbench.errors import UsageError
+from leukbench.records import DatasetDescription
 from leukbench.runfolder import RunFolder
 
 
 def check_comparable(run: RunFolder, baseline: RunFolder) -> None:
     """Refuse to compare two runs of another protocol, dataset or split, naming the difference."""
     new, old = run.run, baseline.run
-    mend = (
-        "compare runs of one protocol, dataset and split, or pass --update to replace the baseline"
+    match new.differs_in(old):
+        case "protocol":
+            before, after = (side.protocol.model_dump(mode="json") for side in (old, new))
+            differences = "; ".join(_protocol_differences(before, after))
+            what = f"follows another protocol than --baseline {baseline.path}"
+            how = differences or "the fingerprints differ"
+        case "dataset":
+            what = f"is of another dataset than --baseline {baseline.path}"
+            how = _dataset_difference(old.dataset, new.dataset)
+        case "split":
+            what = f"has another split than --baseline {baseline.path}"
+            how = _split_difference(baseline, run)
+        case None:
+            return
+    raise UsageError(
+        f"{run.path} {what} ({how}): compare runs of one protocol, dataset and split, or pass "
+        "--update to replace the baseline."
     )
-    if new["protocol_fingerprint"] != old["protocol_fingerprint"]:
-        differences = "; ".join(_protocol_differences(old["protocol"], new["protocol"]))
-        raise UsageError(
-            f"{run.path} follows another protocol than --baseline {baseline.path} "
-            f"({differences or 'the fingerprints differ'}): {mend}."
-        )
-    if new["dataset_fingerprint"] != old["dataset_fingerprint"]:
-        raise UsageError(
-            f"{run.path} is of another dataset than --baseline {baseline.path} "
-            f"({_dataset_difference(old['dataset'], new['dataset'])}): {mend}."
-        )
-    if new["split_sha256"] != old["split_sha256"]:
-        raise UsageError(
-            f"{run.path} has another split than --baseline {baseline.path} "
-            f"({_split_difference(old, new, baseline, run)}): {mend}."
-        )
 
 
 def _protocol_differences(
@@ -49,20 +49,18 @@ def _protocol_differences(
             yield f"{prefix}{key} is {after!r}, was {before!r}"
 
 
-def _dataset_difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+def _dataset_difference(old: DatasetDescription, new: DatasetDescription) -> str:
     for key, what in (
         ("name", "the name"),
         ("images", "images"),
         ("counts", "images of the classes"),
     ):
-        if old.get(key) != new.get(key):
-            return f"{what} {new.get(key)}, was {old.get(key)}"
-    return f"fingerprint {str(new['fingerprint'])[:12]}, was {str(old['fingerprint'])[:12]}"
+        if getattr(old, key) != getattr(new, key):
+            return f"{what} {getattr(new, key)}, was {getattr(old, key)}"
+    return f"fingerprint {new.fingerprint[:12]}, was {old.fingerprint[:12]}"
 
 
-def _split_difference(
-    old: Mapping[str, Any], new: Mapping[str, Any], baseline: RunFolder, run: RunFolder
-) -> str:
+def _split_difference(baseline: RunFolder, run: RunFolder) -> str:
     columns = ["fold", "part", "image", "sha256"]
     before = pd.MultiIndex.from_frame(baseline.split[columns])
     after = pd.MultiIndex.from_frame(run.split[columns])
@@ -70,4 +68,4 @@ def _split_difference(
     if len(moved):
         fold, part, image, _ = moved[0]
         return f"{len(moved)} rows of split.csv, the first {image}, now in {part} of fold {fold}"
-    return f"sha256 {str(new['split_sha256'])[:12]}, was {str(old['split_sha256'])[:12]}"
+    return f"sha256 {run.run.split_sha256[:12]}, was {baseline.run.split_sha256[:12]}"

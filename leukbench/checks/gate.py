@@ -17,7 +17,8 @@ import pandas as pd
 
 from leukbench.checks.comparable import check_comparable
 from leukbench.errors import UsageError, did_you_mean
-from leukbench.runfolder import RunFolder, TrialRecord
+from leukbench.records import TrialRecord
+from leukbench.runfolder import RunFolder
 from leukbench.score.members import ModelTrials, fold_mean, models_of
 from leukbench.score.metrics import LOWER_IS_BETTER, METRICS, scores_of
 from leukbench.score.trials import TrialPredictions

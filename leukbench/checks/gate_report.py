@@ -15,7 +15,8 @@ from typing import Any
 from leukbench.checks.gate import Change, GateResult
 from leukbench.errors import DataError, UsageError
 from leukbench.files import write_text
-from leukbench.runfolder import RunFolder, read_json
+from leukbench.records import read_json
+from leukbench.runfolder import RunFolder
 
 BASELINE_FILES = (
     "run.json", "split.csv", "audit.json", "comparison.csv", "comparison.md", "comparison.tex",

@@ -18,17 +18,11 @@ from pydantic import ValidationError
 from leukbench.audit.audit import with_split
 from leukbench.audit.findings import AuditReport
 from leukbench.checks.verify_tables import check_tables
-from leukbench.data.splits import SPLIT_COLUMNS, fold_sha256
+from leukbench.data.splits import SPLIT_COLUMNS, fold_sha256, split_sha256
 from leukbench.errors import DataError, LeukbenchError
-from leukbench.protocol import Protocol, canonical_sha256
-from leukbench.runfolder import (
-    STATUSES,
-    RunFolder,
-    TrialRecord,
-    file_sha256,
-    probability_columns,
-    read_record,
-)
+from leukbench.protocol import canonical_sha256
+from leukbench.records import TrialRecord, file_sha256, read_record
+from leukbench.runfolder import RunFolder, probability_columns
 
 PARTS = ("train", "validation", "test")
 SUM_TOLERANCE = 1e-5
@@ -110,8 +104,7 @@ def _check_split(folder: RunFolder) -> Iterator[Difference]:
     if list(split.columns) != list(SPLIT_COLUMNS):
         raise DataError(f"split.csv has the columns {', '.join(split.columns)}")
     folds = sorted(split["fold"].unique())
-    expected = canonical_sha256({str(fold): fold_sha256(split, fold) for fold in folds})
-    if expected != folder.run["split_sha256"]:
+    if split_sha256(split) != folder.run.split_sha256:
         yield Difference("split.csv", "its sha256 is not the one in run.json")
     unknown = sorted(set(split["part"]) - set(PARTS))
     if unknown:
@@ -133,28 +126,24 @@ def _check_split(folder: RunFolder) -> Iterator[Difference]:
 def _check_description(folder: RunFolder) -> Iterator[Difference]:
     """``run.json`` against itself and against the split."""
     run = folder.run
-    try:
-        protocol = Protocol.model_validate(run["protocol"])
-    except ValidationError as error:
-        yield Difference("run.json", f"its protocol does not fit: {_one_line(error)}")
-        return
-    if protocol.fingerprint != run["protocol_fingerprint"]:
+    protocol = run.protocol
+    if protocol.fingerprint != run.protocol_fingerprint:
         yield Difference("run.json", "protocol_fingerprint is not that of its protocol")
-    dataset = run["dataset"]
-    if dataset["fingerprint"] != run["dataset_fingerprint"]:
+    dataset = run.dataset
+    if dataset.fingerprint != run.dataset_fingerprint:
         yield Difference("run.json", "it gives two fingerprints of the dataset")
     split = folder.split
     images = split[split["fold"] == split["fold"].min()].sort_values("image")
-    if dataset["images"] != len(images) or sum(dataset["counts"].values()) != len(images):
+    if dataset.images != len(images) or sum(dataset.counts.values()) != len(images):
         yield Difference("run.json", f"its counts do not add up to the {len(images)} images")
     if protocol.task != "all":
         return
     counts = images["label"].value_counts().to_dict()
-    if counts != dataset["counts"]:
+    if counts != dataset.counts:
         yield Difference("run.json", "its counts of the classes are not those of split.csv")
-    known = images["group"] if dataset["group_kind"] == "patient" else ""
+    known = images["group"] if dataset.group_kind == "patient" else ""
     lines = images.assign(group=known)[["image", "label", "sha256", "group"]].to_numpy().tolist()
-    if _fingerprint(lines) != run["dataset_fingerprint"]:
+    if _fingerprint(lines) != run.dataset_fingerprint:
         yield Difference("run.json", "dataset_fingerprint is not that of the images of split.csv")
 
 
@@ -167,7 +156,7 @@ def _check_audit(folder: RunFolder) -> Iterator[Difference]:
     except ValidationError as error:
         yield Difference("audit.json", f"does not fit: {_one_line(error)}")
         return
-    if stored.fingerprint != folder.run["dataset_fingerprint"]:
+    if stored.fingerprint != folder.run.dataset_fingerprint:
         yield Difference("audit.json", "is of another dataset than run.json")
     counted: Counter[str] = Counter(finding.kind for finding in stored.findings)
     if any(counted[kind] != number for kind, number in stored.counts.items()):
@@ -194,18 +183,16 @@ def _check_record(folder: RunFolder, place: Path, record: TrialRecord) -> Iterat
         yield Difference(file, "its key is not the name of its folder")
     if canonical_sha256(record.identity) != record.key:
         yield Difference(file, "its key is not the sha256 of its identity")
-    if record.status not in STATUSES:
-        yield Difference(file, f"has the status {record.status!r}")
     split = folder.split
     parts = split.loc[split["fold"] == record.fold, "part"].value_counts()
     stated: dict[str, object] = {
         "model": record.model,
         "fold": record.fold,
         "seed": record.seed,
-        "dataset": folder.run["dataset_fingerprint"],
+        "dataset": folder.run.dataset_fingerprint,
         "split": fold_sha256(split, record.fold),
-        "preprocessing": folder.run["protocol"]["preprocessing"],
-        "task": folder.run["protocol"]["task"],
+        "preprocessing": folder.run.protocol.preprocessing.model_dump(mode="json"),
+        "task": folder.run.protocol.model_dump(mode="json")["task"],
     }
     for key, value in stated.items():
         if record.identity.get(key, value) != value:

@@ -38,10 +38,10 @@ def doctor() -> int:
 
     environment = describe_environment()
     for key in ("python", "cpu", "cores", "memory_gb", "os", "machine"):
-        typer.echo(f"{key:<12} {environment[key]}")
+        typer.echo(f"{key:<12} {getattr(environment, key)}")
     units = "in hardware" if has_bfloat16_units() else "not in hardware"
     typer.echo(f"{'bfloat16':<12} {units}; {describe_speedups(stored_speedups())}")
-    for name, version in environment["packages"].items():
+    for name, version in environment.packages.items():
         typer.echo(f"{name:<18} {version}")
     sound = True
     try:

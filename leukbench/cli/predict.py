@@ -37,7 +37,7 @@ def predict(
     found = kept.predict(images, explain=explain, out=out)
     if out is not None:
         write_text(out / "predictions.csv", as_frame(found).to_csv(index=False))
-    trained = "SYNTHETIC images" if folder.synthetic else folder.run["dataset"]["name"]
+    trained = "SYNTHETIC images" if folder.synthetic else folder.run.dataset.name
     if as_json:
         facts = {
             "notice": NOTICE,

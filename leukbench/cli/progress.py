@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from leukbench.runfolder import TrialRecord
+    from leukbench.records import TrialRecord
     from leukbench.trials.plan import TrialPlan
     from leukbench.trials.prepare import Preparation, RunOptions
 

@@ -61,16 +61,11 @@ def compare(
         found = compare_trials(first.trials(), groups=groups, alpha=alpha)
     else:
         second = RunFolder(other)
-        for key, what in (
-            ("protocol_fingerprint", "protocols"),
-            ("dataset_fingerprint", "datasets"),
-            ("split_sha256", "splits"),
-        ):
-            if first.run[key] != second.run[key]:
-                raise UsageError(
-                    f"{run} and {other} have different {what}, so their numbers cannot be compared: "
-                    "name two runs of one protocol, dataset and split."
-                )
+        if difference := first.run.differs_in(second.run):
+            raise UsageError(
+                f"{run} and {other} have different {difference}s, so their numbers cannot be "
+                "compared: name two runs of one protocol, dataset and split."
+            )
         found = compare_trials(
             first.trials(),
             second.trials(),
@@ -85,7 +80,7 @@ def compare(
         "ranks": found.ranks,
         "smallest_difference": found.smallest_difference,
     }
-    benign = first.run["dataset"]["benign"]
+    benign = first.run.dataset.benign
     if other is None and benign in first.classes:
         from leukbench.score.benign_malignant import benign_malignant
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from leukbench.data.dataset import Dataset
 from leukbench.errors import DataError
-from leukbench.protocol import Split
+from leukbench.protocol import Split, canonical_sha256
 
 SPLIT_COLUMNS = ("fold", "part", "image", "sha256", "label", "group")
 
@@ -80,6 +80,13 @@ def fold_sha256(split: pd.DataFrame, fold: int) -> str:
     rows = split[split["fold"] == fold]
     lines = sorted("\t".join(row) for row in rows[["part", "image", "sha256"]].to_numpy().tolist())
     return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def split_sha256(split: pd.DataFrame) -> str:
+    """Hash of the whole split, from those of its folds."""
+    return canonical_sha256(
+        {str(fold): fold_sha256(split, fold) for fold in sorted(split["fold"].unique())}
+    )
 
 
 def part_indices(split: pd.DataFrame, dataset: Dataset, fold: int, part: str) -> Indices:

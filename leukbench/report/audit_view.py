@@ -56,7 +56,7 @@ def seen_copies(split: pd.DataFrame) -> tuple[int, int]:
 def partner_sentences(results: Results) -> list[str]:
     """Return what stands over every table about leakage; empty where there is nothing to say."""
     folder = results.folder
-    allowed = folder.run["protocol"]["audit"]["allow_duplicates_across_split"]
+    allowed = folder.run.protocol.audit.allow_duplicates_across_split
     seen, tested = seen_copies(folder.split)
     report = audit_of(folder)
     looked = report is not None and bool(report.split)

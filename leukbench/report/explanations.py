@@ -12,10 +12,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from leukbench.data.preprocess import preprocess_image, read_image
-from leukbench.protocol import Protocol
+from leukbench.records import TrialRecord
 from leukbench.report.formats import percent
 from leukbench.report.results import Results
-from leukbench.runfolder import HeatMaps, TrialRecord
+from leukbench.runfolder import HeatMaps
 
 LARGEST = 224
 WHOLE = "all of it"
@@ -79,7 +79,7 @@ def picture_of(results: Results, path: Path) -> NDArray[np.uint8]:
 
     That is the whole image, or what was cut out of it where the protocol crops.
     """
-    settings = Protocol.model_validate(results.folder.run["protocol"]).preprocessing
+    settings = results.folder.run.protocol.preprocessing
     image = read_image(path)
     if settings.crop:
         seen = preprocess_image(image, settings)

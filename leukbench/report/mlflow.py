@@ -65,20 +65,20 @@ def export_run(
 def _log(mlflow: Any, client: Any, experiment: str, folder: RunFolder) -> str:
     run = folder.run
     results = Results(folder)
-    name = f"{run['dataset']['name']}-{run['protocol']['name']}"
+    name = f"{run.dataset.name}-{run.protocol.name}"
     tags = {
         "mlflow.runName": name,
-        "leukbench.version": run["leukbench_version"],
+        "leukbench.version": run.leukbench_version,
         "leukbench.synthetic": str(folder.synthetic),
         "leukbench.notice": "Not for diagnosis.",
     }
     parent = client.create_run(experiment, tags=tags).info.run_id
     facts = {
-        "dataset": run["dataset"]["name"],
-        "dataset_fingerprint": run["dataset_fingerprint"],
-        "protocol_fingerprint": run["protocol_fingerprint"],
-        "split_sha256": run["split_sha256"],
-        **{f"protocol.{key}": value for key, value in _flat(run["protocol"])},
+        "dataset": run.dataset.name,
+        "dataset_fingerprint": run.dataset_fingerprint,
+        "protocol_fingerprint": run.protocol_fingerprint,
+        "split_sha256": run.split_sha256,
+        **{f"protocol.{key}": value for key, value in _flat(run.protocol.model_dump(mode="json"))},
     }
     client.log_batch(parent, params=_params(mlflow, facts))
     for file in (*FILES, *_figures(folder.path)):

@@ -76,19 +76,19 @@ def interval_note(results: Results) -> str:
 def group_word(results: Results) -> str:
     """Return what the groups of the split are: patients, or proxy groups."""
     known = {"patient": "patients", "proxy": "proxy groups (duplicates and overlaps), not patients"}
-    return known.get(results.folder.run["dataset"]["group_kind"], "as given")
+    return known.get(results.folder.run.dataset.group_kind, "as given")
 
 
 def data_note(results: Results) -> str:
     """Return the dataset, its counts and its fingerprint."""
-    data = results.folder.run["dataset"]
-    counts = ", ".join(f"{name} {number}" for name, number in data["counts"].items())
-    skipped = len(data["skipped"])
+    data = results.folder.run.dataset
+    counts = ", ".join(f"{name} {number}" for name, number in data.counts.items())
+    skipped = len(data.skipped)
     left_out = f"; {skipped} unreadable images were left out" if skipped else ""
-    total = sum(data["counts"].values())
+    total = sum(data.counts.values())
     return (
-        f"Dataset: {data['title']}, {total} images ({counts}){left_out}; "
-        f"fingerprint {data['fingerprint'][:16]}."
+        f"Dataset: {data.title}, {total} images ({counts}){left_out}; "
+        f"fingerprint {data.fingerprint[:16]}."
     )
 
 
@@ -102,7 +102,7 @@ def protocol_note(results: Results) -> str:
     seeds = results.seeds
     named = f" ({', '.join(map(str, seeds))})" if seeds else ""
     return (
-        f"Protocol: {run['protocol']['name']}, fingerprint {run['protocol_fingerprint'][:16]}; "
+        f"Protocol: {run.protocol.name}, fingerprint {run.protocol_fingerprint[:16]}; "
         f"{_plural(len(results.folds), 'fold')}, {sizes} images in the first; "
         f"{_plural(len(seeds), 'seed')}{named}; a model's trials are counted in its row."
     )

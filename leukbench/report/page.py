@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from leukbench.records import TrialRecord
 from leukbench.report import audit_view
 from leukbench.report.explanations import explanation_of
 from leukbench.report.formats import (
@@ -27,7 +28,6 @@ from leukbench.report.reproduce import reproduce_command
 from leukbench.report.results import INITIAL_WEIGHTS, Results, rows_of
 from leukbench.report.tables import published_cell
 from leukbench.report.verdict import verdict
-from leukbench.runfolder import TrialRecord
 
 _TRACEBACK = 4000
 
@@ -65,7 +65,7 @@ def page(results: Results, images: Images) -> dict[str, Any]:
     """Return everything that the template shows."""
     run = results.folder.run
     return {
-        "title": f"{run['dataset']['title']}, protocol {run['protocol']['name']}",
+        "title": f"{run.dataset.title}, protocol {run.protocol.name}",
         "synthetic": results.folder.synthetic,
         "run": run,
         "verdict": verdict(results),
@@ -77,9 +77,9 @@ def page(results: Results, images: Images) -> dict[str, Any]:
         "models": _models(results, images),
         "pairs": _pairs(results),
         "audit": _audit(results),
-        "protocol": dict(_flat(run["protocol"])),
+        "protocol": dict(_flat(run.protocol.model_dump(mode="json"))),
         "parts": _parts(results),
-        "environment": dict(_flat(run["environment"])),
+        "environment": dict(_flat(run.environment.model_dump(mode="json"))),
         "command": reproduce_command(results),
     }
 

@@ -17,12 +17,12 @@ def reproduce_command(results: Results) -> str:
     """
     run = results.folder.run
     parts = ["leukbench", "run-all"]
-    if not run["dataset"]["synthetic"]:
-        parts += ["--data", run["dataset"]["name"]]
-    protocol = Protocol.model_validate(run["protocol"])
+    if not run.dataset.synthetic:
+        parts += ["--data", run.dataset.name]
+    protocol = run.protocol
     parts += _protocol_options(protocol)
     tried = [name for name, records in results.records.items() if records[0].family != "probe"]
-    if set(tried) != set(protocol.models or run["models"]):
+    if set(tried) != set(protocol.models or run.models):
         parts += ["--models", ",".join(tried)]
     if results.seeds and set(results.seeds) != set(protocol.seeds):
         parts += ["--seeds", ",".join(map(str, results.seeds))]

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from leukbench.records import TrialRecord
 from leukbench.report.formats import NOT_REPORTED
-from leukbench.runfolder import RunFolder, TrialRecord
+from leukbench.runfolder import RunFolder
 from leukbench.score.arrays import groups_from_split
 from leukbench.score.comparisons import Comparison, compare
 from leukbench.score.members import UNRANKED_FAMILIES, ModelTrials, models_of
@@ -207,8 +208,8 @@ class Results:
         return bool(
             record.published
             and record.published.same_data
-            and run["dataset"]["catalog"] == PAPER_DATASET
-            and run["protocol"]["task"] == "all"
+            and run.dataset.catalog == PAPER_DATASET
+            and run.protocol.task == "all"
         )
 
     def _published(self, record: TrialRecord) -> dict[str, Any]:

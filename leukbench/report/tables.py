@@ -226,4 +226,4 @@ def _latex_row(cells: list[str]) -> str:
 
 def _escaped_title(results: Results) -> str:
     run = results.folder.run
-    return escape_markdown(f"{run['dataset']['title']}, protocol {run['protocol']['name']}")
+    return escape_markdown(f"{run.dataset.title}, protocol {run.protocol.name}")

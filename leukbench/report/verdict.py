@@ -204,7 +204,7 @@ def _published(results: Results, where: str) -> pd.DataFrame:
 
 def _came_back(results: Results) -> list[str]:
     sentences = []
-    name = results.folder.run["protocol"]["name"]
+    name = results.folder.run.protocol.name
     under = (
         "" if name == PAPER_PROTOCOL else f" under the protocol {name}, which is not the paper's"
     )

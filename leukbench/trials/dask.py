@@ -21,7 +21,7 @@ from joblib._dask import DaskDistributedBackend
 
 from leukbench._version import __version__
 from leukbench.errors import UsageError
-from leukbench.runfolder import TrialRecord
+from leukbench.records import TrialRecord
 from leukbench.trials import remote
 from leukbench.trials.cluster import WORKER_SECONDS, open_cluster
 from leukbench.trials.limits import Limits

@@ -14,7 +14,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from leukbench.errors import DataError
-from leukbench.runfolder import TrialRecord, read_record
+from leukbench.records import TrialRecord, read_record
 
 if TYPE_CHECKING:
     from leukbench.trials.plan import TrialPlan

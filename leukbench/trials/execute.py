@@ -15,15 +15,17 @@ from leukbench.data.catalog import get_entry
 from leukbench.data.dataset import Dataset
 from leukbench.data.preprocess import preprocess_dataset, preprocessed_file
 from leukbench.data.probe_names import PROBES
-from leukbench.data.splits import fold_sha256, part_indices
+from leukbench.data.splits import part_indices, split_sha256
 from leukbench.files import atomic_path, cache_dir
 from leukbench.machine import describe_environment
 from leukbench.models import registry, saved
-from leukbench.protocol import Preprocessing, canonical_sha256
-from leukbench.runfolder import SCHEMA_VERSION, RunFolder
+from leukbench.protocol import Preprocessing
+from leukbench.records import DatasetDescription, RunDescription, SkippedFile
+from leukbench.runfolder import RunFolder
 from leukbench.trials.limits import limits_of, longest_first
 from leukbench.trials.local import Inputs, Reporter, run_trials
 from leukbench.trials.plan import PROBE_FAMILY, PROBE_VERSION, TrialPlan
+from leukbench.trials.precision import stored_speedups
 from leukbench.trials.prepare import Preparation, RunOptions
 from leukbench.trials.store import RunStore, write_json
 from leukbench.trials.subprocess_call import aside
@@ -87,44 +89,37 @@ def _finished(plan: TrialPlan, options: RunOptions, store: RunStore) -> bool:
     return kept or not options.save_models or plan.family == PROBE_FAMILY
 
 
-def describe_run(options: RunOptions, prepared: Preparation) -> dict[str, Any]:
+def describe_run(options: RunOptions, prepared: Preparation) -> RunDescription:
     """Content of ``run.json``."""
     source, protocol = prepared.source, options.protocol
     entry = get_entry(source.catalog) if source.catalog else None
-    kind = "patient" if source.has_groups else "proxy"
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "leukbench_version": __version__,
-        "command": options.command,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "dataset_fingerprint": source.fingerprint,
-        "protocol_fingerprint": protocol.fingerprint,
-        "split_sha256": canonical_sha256(
-            {
-                str(fold): fold_sha256(prepared.split, fold)
-                for fold in prepared.split["fold"].unique()
-            }
+    return RunDescription(
+        leukbench_version=__version__,
+        command=options.command,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        dataset_fingerprint=source.fingerprint,
+        protocol_fingerprint=protocol.fingerprint,
+        split_sha256=split_sha256(prepared.split),
+        task_classes=prepared.dataset.classes,
+        models=(*registry.names(), *PROBES),
+        dataset=DatasetDescription(
+            name=source.name,
+            title=entry.title if entry else source.name,
+            catalog=source.catalog,
+            fingerprint=source.fingerprint,
+            images=len(source),
+            classes=source.classes,
+            counts=source.counts,
+            benign=entry.benign if entry else "",
+            synthetic=source.synthetic,
+            licence=entry.licence if entry else "",
+            citation=entry.citation if entry else "",
+            group_kind="patient" if source.has_groups else "proxy",
+            skipped=tuple(SkippedFile(**dataclasses.asdict(image)) for image in source.skipped),
         ),
-        "task_classes": list(prepared.dataset.classes),
-        "models": [*registry.names(), *PROBES],
-        "dataset": {
-            "name": source.name,
-            "title": entry.title if entry else source.name,
-            "catalog": source.catalog,
-            "fingerprint": source.fingerprint,
-            "images": len(source),
-            "classes": list(source.classes),
-            "counts": source.counts,
-            "benign": entry.benign if entry else "",
-            "synthetic": source.synthetic,
-            "licence": entry.licence if entry else "",
-            "citation": entry.citation if entry else "",
-            "group_kind": kind,
-            "skipped": [dataclasses.asdict(image) for image in source.skipped],
-        },
-        "protocol": protocol.model_dump(mode="json"),
-        "environment": describe_environment(),
-    }
+        protocol=protocol,
+        environment=describe_environment(stored_speedups()),
+    )
 
 
 def _write_inputs(options: RunOptions, prepared: Preparation, store: RunStore) -> Inputs:

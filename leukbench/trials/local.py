@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from joblib import Parallel, delayed
 
-from leukbench.runfolder import TrialRecord
+from leukbench.records import TrialRecord
 from leukbench.trials.limits import Limits
 from leukbench.trials.plan import TrialPlan, job_of
 from leukbench.trials.pool import ChildPool

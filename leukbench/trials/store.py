@@ -19,14 +19,15 @@ from leukbench._version import __version__
 from leukbench.errors import DataError, UsageError
 from leukbench.files import write_text
 from leukbench.machine import machine_id
-from leukbench.runfolder import (
+from leukbench.records import (
     SCHEMA_VERSION,
     SCORED,
-    RunFolder,
+    RunDescription,
     TrialRecord,
     file_sha256,
     read_record,
 )
+from leukbench.runfolder import RunFolder
 from leukbench.trials.plan import TrialPlan
 
 Place = tuple[str, int, int]
@@ -61,7 +62,7 @@ class RunStore:
         self._places: dict[Place, list[Path]] | None = None
         self._lock = threading.Lock()
 
-    def begin(self, run: Mapping[str, Any], split: pd.DataFrame, *, fresh: bool) -> None:
+    def begin(self, run: RunDescription, split: pd.DataFrame, *, fresh: bool) -> None:
         """Write ``run.json`` and ``split.csv``, or check that they are of the same run.
 
         Raises
@@ -71,23 +72,18 @@ class RunStore:
         """
         if (self.path / "run.json").is_file():
             before = RunFolder(self.path).run
-            for key, what in (
-                ("protocol_fingerprint", "another protocol"),
-                ("dataset_fingerprint", "another dataset"),
-                ("split_sha256", "another split"),
-            ):
-                if before[key] != run[key] and not fresh:
-                    raise UsageError(
-                        f"--out {self.path} holds a run of {what}: name another folder, or pass "
-                        "--fresh to replace it."
-                    )
-                if before[key] != run[key]:
-                    self._set_aside_all()
-                    break
+            difference = before.differs_in(run)
+            if difference is None:
+                run = run.model_copy(update={"created": before.created})
+            elif fresh:
+                self._set_aside_all()
             else:
-                run = dict(run) | {"created": before["created"]}
+                raise UsageError(
+                    f"--out {self.path} holds a run of another {difference}: name another folder, "
+                    "or pass --fresh to replace it."
+                )
         write_text(self.path / "split.csv", split.to_csv(index=False, lineterminator="\n"))
-        write_json(self.path / "run.json", run)
+        write_json(self.path / "run.json", run.model_dump(mode="json"))
 
     def finished(self, key: str) -> TrialRecord | None:
         """The stored trial with this key, if it ended with predictions that are still whole."""

@@ -18,7 +18,8 @@ from leukbench.checks.gate_report import as_markdown, describe, update_baseline,
 from leukbench.cli.app import run_command_line
 from leukbench.errors import DataError, UsageError
 from leukbench.protocol import Protocol, Split
-from leukbench.runfolder import RunFolder, read_json
+from leukbench.records import read_json
+from leukbench.runfolder import RunFolder
 from tests.fake_run import MODELS, FakeModel, make_run, write_trial_frame
 
 

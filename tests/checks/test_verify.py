@@ -17,10 +17,11 @@ from leukbench.audit.audit import with_split
 from leukbench.audit.findings import KINDS, AuditReport, Finding, NullDistribution
 from leukbench.checks.verify import verify_run
 from leukbench.cli.app import run_command_line
+from leukbench.records import TrialRecord, read_json
 from leukbench.report.figures import hardest_csv
 from leukbench.report.results import Results
 from leukbench.report.tables import write_tables
-from leukbench.runfolder import RunFolder, TrialRecord, read_json
+from leukbench.runfolder import RunFolder
 from tests.fake_run import CONTROL, MODELS, PROBE, make_run, write_trial_frame
 
 
@@ -263,7 +264,7 @@ def _audit(run: RunFolder) -> dict[str, Any]:
     train, test = (split.loc[split["part"] == part].iloc[0] for part in ("train", "test"))
     report = AuditReport(
         dataset="fake",
-        fingerprint=run.run["dataset_fingerprint"],
+        fingerprint=run.run.dataset_fingerprint,
         images=len(split),
         counts={kind: int(kind == "identical-bytes") for kind in KINDS},
         across_classes=dict.fromkeys(KINDS, 0),

@@ -78,8 +78,8 @@ def audit_of_split(folder: RunFolder, leaked: int = 5) -> dict[str, Any]:
         )  # fmt: skip
     counts = {kind: sum(one.kind == kind for one in findings) for kind in KINDS}
     report = AuditReport(
-        dataset=folder.run["dataset"]["name"],
-        fingerprint=folder.run["dataset_fingerprint"],
+        dataset=folder.run.dataset.name,
+        fingerprint=folder.run.dataset_fingerprint,
         images=len(folder.split["image"].unique()),
         counts=counts,
         across_classes=dict.fromkeys(KINDS, 0),

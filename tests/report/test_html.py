@@ -138,7 +138,7 @@ def test_audit_stands_on_the_page(audited: RunFolder) -> None:
 def test_page_has_sections_for_audit_protocol_environment_and_one_command(plain: RunFolder) -> None:
     text = page_of(plain).text
     for said in (
-        "This run holds no audit", "preprocessing.median_kernel", plain.run["protocol_fingerprint"],
+        "This run holds no audit", "preprocessing.median_kernel", plain.run.protocol_fingerprint,
         "A processor", "leukbench run-all --data fake --protocol paper", "Not for diagnosis",
     ):  # fmt: skip
         assert said in text

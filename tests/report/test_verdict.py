@@ -63,7 +63,7 @@ def test_audit_is_told_with_the_accuracy_on_the_clean_rest(audited: RunFolder) -
 
 def test_nothing_is_said_of_partners_where_the_audit_found_none(tmp_path: Path) -> None:
     folder = make_run(tmp_path)
-    assert folder.run["protocol"]["audit"]["allow_duplicates_across_split"]
+    assert folder.run.protocol.audit.allow_duplicates_across_split
     assert any("no audit has looked" in s for s in texts(folder))
     (tmp_path / "audit.json").write_text(json.dumps(audit_of_split(folder, leaked=0)))
     assert not any("duplicate" in s or "partner" in s for s in texts(RunFolder(tmp_path)))

@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from leukbench.protocol import Protocol
-from leukbench.runfolder import RunFolder, TrialRecord
+from leukbench.records import TrialRecord
+from leukbench.runfolder import RunFolder
 from leukbench.trials.execute import execute
 from leukbench.trials.plan import TrialPlan
 from leukbench.trials.prepare import RunOptions, prepare

@@ -20,7 +20,8 @@ from leukbench.cli.app import run_command_line
 from leukbench.data.folder import load_folder
 from leukbench.data.preprocess import preprocess_dataset
 from leukbench.protocol import load_protocol
-from leukbench.runfolder import RunFolder, file_sha256
+from leukbench.records import file_sha256
+from leukbench.runfolder import RunFolder
 
 MakeFolder = Callable[..., Path]
 
@@ -269,7 +270,7 @@ def test_skipped_images_are_recorded(
     bad.write_bytes(b"broken")
     assert run(data, protocol, out) == 3
     assert run(data, protocol, out, "--skip-unreadable") == 0
-    skipped = RunFolder(out).run["dataset"]["skipped"]
+    skipped = RunFolder(out).run.dataset.skipped
     assert [image["path"] for image in skipped] == [f"Pro/{bad.name}"]
 
 

@@ -18,7 +18,8 @@ from leukbench.explain.heat_maps import NOTICE, grad_cam, occlusion
 from leukbench.models import registry, saved
 from leukbench.predict import SavedModel, as_frame
 from leukbench.protocol import Preprocessing
-from leukbench.runfolder import RunFolder, file_sha256, read_json
+from leukbench.records import file_sha256, read_json
+from leukbench.runfolder import RunFolder
 from tests.conftest import draw_image
 
 MODELS = ("modified_cnn", "naive_bayes", "svm_rbf")

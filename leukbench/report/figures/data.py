@@ -92,15 +92,15 @@ def data_flow(results: Results) -> Figure:
 def _steps(ax: Axes, results: Results, used: int) -> None:
     """Boxes from the folder of images to the arrays that the models see."""
     run = results.folder.run
-    how, policy = run["protocol"]["preprocessing"], run["protocol"]["split"]
-    skipped = len(run["dataset"]["skipped"])
-    blur = f"median blur {how['median_kernel']}" if how["median_kernel"] > 1 else "no blur"
-    masked = "" if how["segmentation"] == "none" else f"\nleukocytes by {how['segmentation']}"
-    cropped = "\ncropped to the largest cell" if how["crop"] else ""
+    how, policy = run.protocol.preprocessing, run.protocol.split
+    skipped = len(run.dataset.skipped)
+    blur = f"median blur {how.median_kernel}" if how.median_kernel > 1 else "no blur"
+    masked = "" if how.segmentation == "none" else f"\nleukocytes by {how.segmentation}"
+    cropped = "\ncropped to the largest cell" if how.crop else ""
     boxes = [
         f"{used + skipped} files" + (f", {skipped} unreadable" if skipped else ""),
-        f"{how['colour']}, {blur}{masked}{cropped}\n{how['size']} × {how['size']} pixels",
-        f"split {policy['policy']}, {len(results.folds)} fold"
+        f"{how.colour}, {blur}{masked}{cropped}\n{how.size} × {how.size} pixels",
+        f"split {policy.policy}, {len(results.folds)} fold"
         + ("s" if len(results.folds) > 1 else ""),
     ]
     ax.set_axis_off()
