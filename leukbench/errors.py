@@ -1,8 +1,13 @@
-"""What can go wrong, each as one sentence and one exit code."""
+"""What can go wrong, each as one sentence and one exit code.
+
+A sentence names a parameter as a program writes it, between backquotes: ```jobs=0` does not fit``. The
+command line prints the same sentence with its flags, through `with_flags`.
+"""
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -48,3 +53,22 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """
     near = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.5)
     return f" (did you mean {near[0]}?)" if near else ""
+
+
+_PARAMETER = re.compile(r"`([a-z][a-z_]*)(?:=([^`]*))?`")
+_FLAGS = {"memory_mb": "memory"}
+
+
+def with_flags(sentence: str) -> str:
+    """Return a sentence with the command line's flags in place of parameters between backquotes.
+
+    >>> with_flags("`jobs=0` does not fit: take a whole number from 1, or pass `fresh=True`.")
+    '--jobs 0 does not fit: take a whole number from 1, or pass --fresh.'
+    """
+
+    def flag(match: re.Match[str]) -> str:
+        name, value = match.groups()
+        written = "--" + _FLAGS.get(name, name.replace("_", "-"))
+        return written if value in (None, "True") else f"{written} {value}"
+
+    return _PARAMETER.sub(flag, sentence)

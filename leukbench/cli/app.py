@@ -22,7 +22,7 @@ from leukbench.cli import (
     validity,
     verify,
 )
-from leukbench.errors import LeukbenchError, UsageError
+from leukbench.errors import LeukbenchError, UsageError, with_flags
 
 INTERRUPTED = 130
 
@@ -97,7 +97,7 @@ def run_command_line(arguments: list[str]) -> int:
     except LeukbenchError as error:
         if debug:
             traceback.print_exc()
-        print(f"leukbench: {error}", file=sys.stderr)
+        print(f"leukbench: {with_flags(str(error))}", file=sys.stderr)
         return error.exit_code
     except TyperException as error:
         if debug:
