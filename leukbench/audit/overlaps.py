@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from joblib import Parallel, delayed
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from leukbench.audit.alignment import (
     Agreement,
@@ -149,7 +149,7 @@ def null_distribution(
     )
 
 
-def _quantiles(values: ArrayLike) -> dict[str, float]:
+def _quantiles(values: NDArray[np.float64] | Sequence[float]) -> dict[str, float]:
     return {f"{q:g}": round(float(np.quantile(values, q)), 4) for q in QUANTILES}
 
 

@@ -183,7 +183,9 @@ def _enlarge(pixels: NDArray[Any], size: int) -> NDArray[Any]:
     """An image or a mask, resized to `size` by a method that is the same to the bit everywhere."""
     if pixels.dtype == np.bool_:
         small = pixels.astype(np.uint8)
-        return cv2.resize(small, (size, size), interpolation=cv2.INTER_NEAREST_EXACT) > 0
+        return np.asarray(
+            cv2.resize(small, (size, size), interpolation=cv2.INTER_NEAREST_EXACT) > 0
+        )
     return np.asarray(cv2.resize(pixels, (size, size), interpolation=cv2.INTER_LINEAR_EXACT))
 
 
