@@ -149,8 +149,7 @@ def prepare(options: RunOptions) -> Preparation:
     for name in models:
         registry.get(name)
     source = load_data(options)
-    dataset = relabel(source, protocol.task)
-    split, report = audited_split(source, dataset, protocol)
+    dataset, split, report = audited_split(source, protocol)
     if not protocol.audit.allow_duplicates_across_split:
         from leukbench.audit.leaks import refuse_leakage
 
@@ -178,27 +177,17 @@ def cached_audit(dataset: Dataset) -> AuditReport:
     return report
 
 
-def audited_split(
-    source: Dataset, dataset: Dataset, protocol: Protocol
-) -> tuple[pd.DataFrame, AuditReport]:
-    """The split of a protocol and the audit under it, found again in the cache if possible.
-
-    Parameters
-    ----------
-    source : Dataset
-        The images with their own labels.
-    dataset : Dataset
-        The same images with the labels of the protocol's task.
-    protocol : Protocol
-        Gives the split's policy and the task.
-    """
+def audited_split(source: Dataset, protocol: Protocol) -> tuple[Dataset, pd.DataFrame, AuditReport]:
+    """The images under the protocol's task, its split, and the audit under it; cached."""
+    dataset = relabel(source, protocol.task)
     wanted = protocol.model_dump(mode="json", include={"split", "task"})
     key = canonical_sha256(wanted | {"leukbench": __version__, "audit": AUDIT_VERSION})[:24]
     table, found = _cached(source, f"split-{key}.csv"), _cached(source, f"audit-{key}.json")
     report = _read_report(found)
     if report is not None and table.is_file():
-        return read_split(table), report
-    return aside(_make_split, source, dataset, protocol, table, found, images=len(source))
+        return dataset, read_split(table), report
+    split, report = aside(_make_split, source, dataset, protocol, table, found, images=len(source))
+    return dataset, split, report
 
 
 def _make_split(
