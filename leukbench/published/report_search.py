@@ -14,10 +14,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
+from typing import TypeVar
 
-from leukbench.published.rounding import Interval
+from leukbench.published.binary import Table
+from leukbench.published.rounding import ONE, WHOLE, Interval
 
 Matrix = tuple[tuple[int, ...], ...]
+Number = TypeVar("Number", float, Fraction)
 CLASS_METRICS = ("precision", "recall", "f1")
 
 #: Steps of the search before it gives up counting.
@@ -28,18 +31,7 @@ LISTED = 1000
 
 @dataclass(frozen=True)
 class ReportConstraints:
-    """Intervals, within 0..1, of what a report prints.
-
-    Attributes
-    ----------
-    supports : tuple of int
-        Images of each class.
-    classes : tuple of mapping
-        For each class, the intervals of precision, recall and f1 where printed.
-    accuracy : Interval or None
-    macro, weighted : mapping
-        Intervals of the two averages, by metric.
-    """
+    """Intervals, within 0..1, of what a report prints for its classes and their averages."""
 
     supports: tuple[int, ...]
     classes: tuple[Mapping[str, Interval], ...]
@@ -64,28 +56,20 @@ class _Stopped(Exception):
 
 
 def find_matrices(report: ReportConstraints) -> Matrices:
-    """Find every confusion matrix that prints a report.
-
-    Parameters
-    ----------
-    report : ReportConstraints
-
-    Returns
-    -------
-    Matrices
-        Empty and complete if the report cannot be true.
-    """
+    """Find every confusion matrix that prints a report; empty and complete if there is none."""
     search = _Search(report)
-    found: list[Matrix] = []
+    every = (
+        m for margins in search.margins() for m in _fill(report.supports, margins, search.step)
+    )
+    matrices: list[Matrix] = []
     try:
-        for margins in search.margins():
-            for matrix in _fill(report.supports, margins, search.step):
-                found.append(matrix)
-                if len(found) >= LISTED:
-                    return Matrices(tuple(found), False)
+        for matrix in every:
+            matrices.append(matrix)
+            if len(matrices) >= LISTED:
+                return Matrices(tuple(matrices), False)
     except _Stopped:
-        return Matrices(tuple(found), False)
-    return Matrices(tuple(found), True)
+        return Matrices(tuple(matrices), False)
+    return Matrices(tuple(matrices), True)
 
 
 def any_matrix(supports: tuple[int, ...], margins: list[tuple[int, int]]) -> Matrix | None:
@@ -93,23 +77,27 @@ def any_matrix(supports: tuple[int, ...], margins: list[tuple[int, int]]) -> Mat
     return next(_fill(supports, margins, lambda: None), None)
 
 
-def shares(matrix: Matrix) -> dict[str, list[Fraction]]:
-    """Exact one-vs-rest precision, recall, f1, specificity and npv of each class."""
-    n = sum(map(sum, matrix))
-    out: dict[str, list[Fraction]] = {m: [] for m in (*CLASS_METRICS, "specificity", "npv")}
+def derived(matrix: Matrix, names: tuple[str, ...]) -> dict[str, Fraction]:
+    """Every share that a report could have taken from a confusion matrix, by its name.
+
+    Specificity is one-vs-rest. "With X as the negative class" is the binary view in which all
+    other classes are positive: its specificity is the recall of X.
+    """
+    k, n = len(matrix), sum(map(sum, matrix))
+    tables = []
     for i, row in enumerate(matrix):
-        hit, true, predicted = row[i], sum(row), sum(other[i] for other in matrix)
-        rest = n - true - predicted + hit
-        out["precision"].append(_ratio(hit, predicted))
-        out["recall"].append(_ratio(hit, true))
-        out["f1"].append(_ratio(2 * hit, true + predicted))
-        out["specificity"].append(_ratio(rest, n - true))
-        out["npv"].append(_ratio(rest, n - predicted))
+        tp, fp = row[i], sum(other[i] for other in matrix) - row[i]
+        tables.append(Table(tp, fp, sum(row) - tp, n - sum(row) - fp))
+    out = {"accuracy": Fraction(sum(t.tp for t in tables), n)}
+    for metric in (*CLASS_METRICS, "specificity", "npv"):
+        values = [t.share(metric) or Fraction(0) for t in tables]
+        out[f"macro {metric}"] = sum(values, Fraction(0)) / k
+        weighted = (v * t.positives for v, t in zip(values, tables, strict=True))
+        out[f"weighted {metric}"] = sum(weighted, Fraction(0)) / n
+        out |= {f"{metric} of {name}": v for name, v in zip(names, values, strict=True)}
+    for name in names:
+        out[f"specificity with {name} as the negative class"] = out[f"recall of {name}"]
     return out
-
-
-def _ratio(top: int, bottom: int) -> Fraction:
-    return Fraction(top, bottom) if bottom else Fraction(0)
 
 
 class _Search:
@@ -124,16 +112,13 @@ class _Search:
             for s, cells in zip(report.supports, report.classes, strict=True)
         ]
         k = len(report.supports)
-        accuracy = report.accuracy or (Fraction(0), Fraction(1))
         # What is summed over the classes, and where each sum must end.
-        self.goals: list[Interval] = [
-            (accuracy[0] * self.n, accuracy[1] * self.n),
-            (Fraction(self.n), Fraction(self.n)),
-        ]
-        self.goals += [_times(report.macro.get(m), k) for m in CLASS_METRICS]
-        self.goals += [_times(report.weighted.get(m), self.n) for m in CLASS_METRICS]
+        means: list[tuple[Interval | None, int]] = [(report.accuracy, self.n), ((ONE, ONE), self.n)]
+        means += [(report.macro.get(m), k) for m in CLASS_METRICS]
+        means += [(report.weighted.get(m), self.n) for m in CLASS_METRICS]
+        self.goals = [(low * m, high * m) for given, m in means for low, high in [given or WHOLE]]
         self.terms = [
-            [_terms(d, c, s) for d, c in options]
+            [_terms(float(d), c, s) for d, c in options]
             for options, s in zip(self.options, report.supports, strict=True)
         ]
         self.order = sorted(range(k), key=lambda i: -len(self.options[i]))
@@ -182,18 +167,14 @@ class _Search:
         errors = self.n - sum(d for d, _ in margins)
         if any(s - d + c - d > errors for (d, c), s in zip(margins, supports, strict=True)):
             return False
-        totals = [Fraction(0)] * len(self.goals)
-        for (d, c), s in zip(margins, supports, strict=True):
-            p, r, f = _ratio(d, c), Fraction(d, s), Fraction(2 * d, s + c)
-            parts = (Fraction(d), Fraction(c), p, r, f, p * s, r * s, f * s)
-            totals = [a + b for a, b in zip(totals, parts, strict=True)]
+        parts = [_terms(Fraction(d), c, s) for (d, c), s in zip(margins, supports, strict=True)]
+        totals = (sum(column) for column in zip(*parts, strict=True))
         return all(low <= x <= high for x, (low, high) in zip(totals, self.goals, strict=True))
 
 
 def _class_options(s: int, n: int, cells: Mapping[str, Interval]) -> Iterator[tuple[int, int]]:
     """Every (correct, predicted) that prints a class' precision, recall and F1."""
-    whole = (Fraction(0), Fraction(1))
-    recall, precision, f1 = (cells.get(m, whole) for m in ("recall", "precision", "f1"))
+    recall, precision, f1 = (cells.get(m, WHOLE) for m in ("recall", "precision", "f1"))
     for d in range(ceil(recall[0] * s), floor(recall[1] * s) + 1):
         low, high = d, d + n - s
         if precision[0] > 0:
@@ -209,14 +190,10 @@ def _class_options(s: int, n: int, cells: Mapping[str, Interval]) -> Iterator[tu
                 yield d, c
 
 
-def _terms(d: int, c: int, s: int) -> tuple[float, ...]:
-    p, r, f = d / c if c else 0.0, d / s, 2 * d / (s + c)
-    return (float(d), float(c), p, r, f, p * s, r * s, f * s)
-
-
-def _times(interval: Interval | None, factor: int) -> Interval:
-    low, high = interval or (Fraction(0), Fraction(1))
-    return low * factor, high * factor
+def _terms(d: Number, c: int, s: int) -> tuple[Number, ...]:
+    """What a class adds to the sums: exact where `d` is a fraction."""
+    p, r, f = d / (c or 1), d / s, 2 * d / (s + c)
+    return (d, d * 0 + c, p, r, f, p * s, r * s, f * s)
 
 
 def _fill(
@@ -226,21 +203,17 @@ def _fill(
     missed = [s - d for s, (d, _) in zip(supports, margins, strict=True)]
     false = [c - d for d, c in margins]
 
-    def rows(i: int, left: list[int]) -> Iterator[list[list[int]]]:
+    def rows(i: int, left: list[int]) -> Iterator[Matrix]:
         if i == len(supports):
-            yield []
+            yield ()
             return
         for row in _spread(missed[i], i, left, missed[i + 1 :]):
             step()
-            rest = [a - b for a, b in zip(left, row, strict=True)]
-            for below in rows(i + 1, rest):
-                yield [row, *below]
+            whole = tuple(margins[i][0] if i == j else x for j, x in enumerate(row))
+            for below in rows(i + 1, [a - b for a, b in zip(left, row, strict=True)]):
+                yield (whole, *below)
 
-    for off in rows(0, false):
-        yield tuple(
-            tuple(margins[i][0] if i == j else x for j, x in enumerate(row))
-            for i, row in enumerate(off)
-        )
+    yield from rows(0, false)
 
 
 def _spread(total: int, own: int, left: list[int], later: list[int]) -> Iterator[list[int]]:
