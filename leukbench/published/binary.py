@@ -181,7 +181,7 @@ def _search(
     low, high = np.zeros_like(tp), size - 1 - tp - fn
     for metric, top, base in (("precision", tp, tp), ("f1", 2 * tp, 2 * tp + fn)):
         if (given := constraints.get(metric)) is not None:
-            low, high = _bottom_range(low, high, top, base, given)
+            low, high = bottom_range(low, high, top, base, given)
     rows = every_integer(low, high)
     if rows is None:
         return None
@@ -228,7 +228,7 @@ def _ceil(top: Ints, bottom: int) -> Ints:
     return -((-top) // bottom)
 
 
-def _bottom_range(
+def bottom_range(
     low: Ints, high: Ints, top: Ints, base: Ints, given: Interval
 ) -> tuple[Ints, Ints]:
     """Narrow x by ``given[0] <= top / (base + x) <= given[1]``."""

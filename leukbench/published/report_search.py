@@ -16,15 +16,23 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import TypeVar
 
-from leukbench.published.binary import Table
+import numpy as np
+import numpy.typing as npt
+
+from leukbench.published.binary import Ints, Table, bottom_range, every_integer
 from leukbench.published.rounding import ONE, WHOLE, Interval
 
+Floats = npt.NDArray[np.float64]
 Matrix = tuple[tuple[int, ...], ...]
-Number = TypeVar("Number", float, Fraction)
+Number = TypeVar("Number", Floats, Fraction)
 CLASS_METRICS = ("precision", "recall", "f1")
 
-#: Steps of the search before it gives up counting.
-STEPS = 400_000
+#: Steps of the search before it gives up counting; one in pure Python counts as many array elements.
+STEPS, PYTHON = 20_000_000, 50
+#: Choices laid out at once, and options of one class.
+BLOCK, OPTIONS = 500_000, 500_000
+#: Wider than the error of sums in floats, for each image; what passes is checked in fractions.
+SLACK = 1e-12
 #: Matrices listed one by one.
 LISTED = 1000
 
@@ -57,16 +65,14 @@ class _Stopped(Exception):
 
 def find_matrices(report: ReportConstraints) -> Matrices:
     """Find every confusion matrix that prints a report; empty and complete if there is none."""
-    search = _Search(report)
-    every = (
-        m for margins in search.margins() for m in _fill(report.supports, margins, search.step)
-    )
     matrices: list[Matrix] = []
     try:
-        for matrix in every:
-            matrices.append(matrix)
-            if len(matrices) >= LISTED:
-                return Matrices(tuple(matrices), False)
+        search = _Search(report)
+        for margins in search.margins():
+            for matrix in _fill(report.supports, margins, search.step):
+                matrices.append(matrix)
+                if len(matrices) >= LISTED:
+                    return Matrices(tuple(matrices), False)
     except _Stopped:
         return Matrices(tuple(matrices), False)
     return Matrices(tuple(matrices), True)
@@ -101,99 +107,104 @@ def derived(matrix: Matrix, names: tuple[str, ...]) -> dict[str, Fraction]:
 
 
 class _Search:
-    """Depth-first search over (d_i, c_i), with bounds on what the classes to come can add."""
+    """All (correct, predicted) images a class, class by class, pruned by what the others can add."""
 
     def __init__(self, report: ReportConstraints) -> None:
-        self.report = report
-        self.n = sum(report.supports)
-        self.steps = 0
+        self.supports, self.steps = report.supports, 0
+        k, n = len(report.supports), sum(report.supports)
+        # What is summed over the classes, and where each sum must end.
+        means: list[tuple[Interval | None, int]] = [((ONE, ONE), n), (report.accuracy, n)]
+        means += [(report.macro.get(m), k) for m in CLASS_METRICS]
+        means += [(report.weighted.get(m), n) for m in CLASS_METRICS]
+        self.goals = [(low * m, high * m) for given, m in means for low, high in [given or WHOLE]]
         self.options = [
-            list(_class_options(s, self.n, cells))
+            _class_options(s, n, cells)
             for s, cells in zip(report.supports, report.classes, strict=True)
         ]
-        k = len(report.supports)
-        # What is summed over the classes, and where each sum must end.
-        means: list[tuple[Interval | None, int]] = [(report.accuracy, self.n), ((ONE, ONE), self.n)]
-        means += [(report.macro.get(m), k) for m in CLASS_METRICS]
-        means += [(report.weighted.get(m), self.n) for m in CLASS_METRICS]
-        self.goals = [(low * m, high * m) for given, m in means for low, high in [given or WHOLE]]
         self.terms = [
-            [_terms(float(d), c, s) for d, c in options]
-            for options, s in zip(self.options, report.supports, strict=True)
+            np.stack(_terms(d.astype(float), c.astype(float), s), axis=1)
+            for (d, c), s in zip(self.options, report.supports, strict=True)
         ]
-        self.order = sorted(range(k), key=lambda i: -len(self.options[i]))
-        self.least, self.most = self._suffixes()
+        self.order = sorted(range(k), key=lambda i: len(self.terms[i]))
+        ends = np.array([[float(end) for end in goal] for goal in self.goals]).T
+        ends += np.array([[-1.0], [1.0]]) * SLACK * (1000 + n)
+        self.windows: list[Floats] = []
+        for i in reversed(self.order) if all(map(len, self.terms)) else ():
+            self.windows.insert(0, ends)
+            ends = ends - np.stack([self.terms[i].max(axis=0), self.terms[i].min(axis=0)])
 
-    def step(self) -> None:
-        """Count one step; raise when they are used up."""
-        self.steps += 1
+    def step(self, count: int = PYTHON) -> None:
+        """Count steps; raise when they are used up."""
+        self.steps += count
         if self.steps > STEPS:
             raise _Stopped
 
     def margins(self) -> Iterator[list[tuple[int, int]]]:
         """Yield (correct, predicted) images for all classes, in the order of the classes."""
-        if all(self.options):
-            yield from self._descend(0, [0.0] * len(self.goals), [])
-
-    def _suffixes(self) -> tuple[list[list[float]], list[list[float]]]:
-        least, most = [[0.0] * len(self.goals)], [[0.0] * len(self.goals)]
-        for i in reversed(self.order):
-            columns = list(zip(*self.terms[i], strict=True)) or [(0.0,)] * len(self.goals)
-            least.insert(0, [a + min(col) for a, col in zip(least[0], columns, strict=True)])
-            most.insert(0, [a + max(col) for a, col in zip(most[0], columns, strict=True)])
-        return least, most
-
-    def _descend(
-        self, depth: int, sums: list[float], chosen: list[tuple[int, int]]
-    ) -> Iterator[list[tuple[int, int]]]:
-        if depth == len(self.order):
-            margins = [chosen[self.order.index(i)] for i in range(depth)]
+        if not self.windows:
+            return
+        goals = len(self.goals)
+        for chosen in self._extend(np.zeros((1, 0), dtype=np.int64), np.zeros((1, goals))):
+            at = dict(zip(self.order, chosen.tolist(), strict=True))
+            self.step()
+            margins = [(int(d[at[i]]), int(c[at[i]])) for i, (d, c) in enumerate(self.options)]
             if self._exact(margins):
                 yield margins
+
+    def _extend(self, chosen: Ints, sums: Floats) -> Iterator[Ints]:
+        """Extend blocks of choices (one option for each class so far) by the next class."""
+        depth = chosen.shape[1]
+        if depth == len(self.order):
+            yield from chosen
             return
-        i, least, most = self.order[depth], self.least[depth + 1], self.most[depth + 1]
-        for option, terms in zip(self.options[i], self.terms[i], strict=True):
-            self.step()
-            new = [a + b for a, b in zip(sums, terms, strict=True)]
-            if all(
-                x + more >= low - 1e-9 and x + less <= high + 1e-9
-                for x, less, more, (low, high) in zip(new, least, most, self.goals, strict=True)
-            ):
-                yield from self._descend(depth + 1, new, [*chosen, option])
+        terms, (low, high) = self.terms[self.order[depth]], self.windows[depth]
+        # The options are sorted by the predicted images, whose sum is known.
+        first = np.searchsorted(terms[:, 0], low[0] - sums[:, 0])
+        last = np.searchsorted(terms[:, 0], high[0] - sums[:, 0], side="right") - 1
+        blocks = np.cumsum(np.maximum(last - first + 1, 0)) // BLOCK
+        for block in np.split(np.arange(len(sums)), np.flatnonzero(np.diff(blocks)) + 1):
+            laid = every_integer(first[block], last[block])
+            if laid is None:
+                raise _Stopped
+            at, option = laid
+            self.step(len(at))
+            new = sums[block[at]] + terms[option]
+            keep = ((new >= low) & (new <= high)).all(axis=1)
+            at, option = block[at[keep]], option[keep]
+            yield from self._extend(np.column_stack([chosen[at], option]), new[keep])
 
     def _exact(self, margins: list[tuple[int, int]]) -> bool:
         """Check the sums in fractions, and that the off-diagonal counts can be filled in."""
-        supports = self.report.supports
-        errors = self.n - sum(d for d, _ in margins)
-        if any(s - d + c - d > errors for (d, c), s in zip(margins, supports, strict=True)):
+        errors = sum(self.supports) - sum(d for d, _ in margins)
+        if any(s - d + c - d > errors for (d, c), s in zip(margins, self.supports, strict=True)):
             return False
-        parts = [_terms(Fraction(d), c, s) for (d, c), s in zip(margins, supports, strict=True)]
+        parts = [
+            _terms(Fraction(d), Fraction(c), s)
+            for (d, c), s in zip(margins, self.supports, strict=True)
+        ]
         totals = (sum(column) for column in zip(*parts, strict=True))
         return all(low <= x <= high for x, (low, high) in zip(totals, self.goals, strict=True))
 
 
-def _class_options(s: int, n: int, cells: Mapping[str, Interval]) -> Iterator[tuple[int, int]]:
-    """Every (correct, predicted) that prints a class' precision, recall and F1."""
+def _class_options(s: int, n: int, cells: Mapping[str, Interval]) -> tuple[Ints, Ints]:
+    """Every (correct, predicted) that prints a class' precision, recall and F1, by predicted."""
     recall, precision, f1 = (cells.get(m, WHOLE) for m in ("recall", "precision", "f1"))
-    for d in range(ceil(recall[0] * s), floor(recall[1] * s) + 1):
-        low, high = d, d + n - s
-        if precision[0] > 0:
-            high = min(high, floor(d / precision[0]))
-        if f1[0] > 0:
-            high = min(high, floor(2 * d / f1[0]) - s)
-        if d and precision[1] > 0 and f1[1] > 0:
-            low = max(low, ceil(d / precision[1]), ceil(2 * d / f1[1]) - s)
-        elif d:
-            continue
-        for c in range(low, high + 1):
-            if c or precision[0] == 0:
-                yield d, c
+    d = np.arange(ceil(recall[0] * s), floor(recall[1] * s) + 1)
+    low, high = bottom_range(np.zeros_like(d), d + n - s, d, np.zeros_like(d), precision)
+    low, high = bottom_range(low, high, 2 * d, np.full_like(d, s), f1)
+    low = np.maximum(low, d if precision[0] == 0 else np.maximum(d, 1))
+    laid = every_integer(low, high, OPTIONS)
+    if laid is None:
+        raise _Stopped
+    at, c = laid
+    order = np.argsort(c, kind="stable")
+    return d[at[order]], c[order]
 
 
-def _terms(d: Number, c: int, s: int) -> tuple[Number, ...]:
-    """What a class adds to the sums: exact where `d` is a fraction."""
-    p, r, f = d / (c or 1), d / s, 2 * d / (s + c)
-    return (d, d * 0 + c, p, r, f, p * s, r * s, f * s)
+def _terms(d: Number, c: Number, s: int) -> tuple[Number, ...]:
+    """What a class adds to the sums, its predicted images first."""
+    p, r, f = d / (c + (c == 0)), d / s, 2 * d / (s + c)
+    return (c, d, p, r, f, p * s, r * s, f * s)
 
 
 def _fill(
