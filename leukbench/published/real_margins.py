@@ -11,11 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from leukbench.published.targets import Targets
-
-Floats = npt.NDArray[np.float64]
+from leukbench.published.macro_targets import Floats, Targets
 
 #: Part of each interval's width that is kept clear of its ends.
 CLEAR = 0.2
@@ -24,40 +21,21 @@ DAMPING, FIRST_DAMPING = 1e-9, 1e-2
 
 
 @dataclass
-class Real:
+class Margins:
     """Supports, misses and false positives a class, in images; each of shape (starts, k)."""
 
     supports: Floats
     missed: Floats
     false: Floats
 
-    def take(self, at: int) -> Real:
-        """One start alone, still with a leading axis."""
-        return Real(*(x[at : at + 1] for x in (self.supports, self.missed, self.false)))
 
+def solve(
+    start: Margins, errors: Floats, targets: Targets, *, move_supports: bool, steps: int = 12
+) -> tuple[Margins, Floats]:
+    """Move real margins until they print a row; keep the sum of the supports and of the errors.
 
-def polish(
-    start: Real, errors: Floats, targets: Targets, *, move_supports: bool, steps: int = 12
-) -> tuple[Real, Floats]:
-    """Move real margins until they print a row.
-
-    Parameters
-    ----------
-    start : Real
-        Starts; the supports' sum is the size of the test set and is kept.
-    errors : ndarray, shape (starts,)
-        Images that are wrong, kept too.
-    targets : Targets
-    move_supports : bool
-        Whether the supports may change.
-    steps : int, default 12
-        Newton steps.
-
-    Returns
-    -------
-    Real
-    ndarray, shape (starts,)
-        How far each result still is from printing the row: the largest residual, as a share.
+    `errors`, shape (starts,), are the images that are wrong. Returned with the margins: how far
+    each result still is from printing the row, the largest residual as a share.
     """
     k = start.supports.shape[1]
     n, wrong = start.supports.sum(axis=1, keepdims=True), errors[:, None]
@@ -66,38 +44,29 @@ def polish(
     for turn in range(steps):
         now = _feasible(now, n, wrong)
         off, slopes = _residuals(now, n, wrong, targets)
-        images = np.sqrt(n) / 3
-        scale = np.concatenate(
-            [
-                now.supports * move_supports,
-                np.sqrt(now.missed + 0.3) * images,
-                np.sqrt(now.false + 0.3) * images,
-            ],
-            axis=1,
-        )
+        sizes = [np.sqrt(side + 0.3) * np.sqrt(n) / 3 for side in (now.missed, now.false)]
+        scale = np.concatenate([now.supports * move_supports, *sizes], axis=1)
         scaled = slopes * scale[:, None, :]
         gram = scaled @ scaled.transpose(0, 2, 1)
         ridge = max(DAMPING, first * 0.5**turn) * np.trace(gram, axis1=1, axis2=2) + 1e-300
         gram += ridge[:, None, None] * np.eye(gram.shape[1])
         pull = np.linalg.solve(gram, off[..., None])
         step = (scaled.transpose(0, 2, 1) @ pull)[..., 0] * scale
-        now = Real(
-            now.supports + step[:, :k],
-            now.missed + step[:, k : 2 * k],
-            now.false + step[:, 2 * k :],
-        )
+        moves = step[:, :k], step[:, k : 2 * k], step[:, 2 * k :]
+        sides = (now.supports, now.missed, now.false)
+        now = Margins(*(side + move for side, move in zip(sides, moves, strict=True)))
     now = _feasible(now, n, wrong)
     off, _ = _residuals(now, n, wrong, targets)
     return now, np.abs(off).max(axis=1)
 
 
-def _feasible(x: Real, n: Floats, wrong: Floats) -> Real:
+def _feasible(x: Margins, n: Floats, wrong: Floats) -> Margins:
     supports = np.clip(x.supports, 1.0, n - 1)
     missed = np.clip(x.missed, 0, np.minimum(supports, wrong))
-    return Real(supports, missed, np.clip(x.false, 0, np.minimum(n - supports, wrong - missed)))
+    return Margins(supports, missed, np.clip(x.false, 0, np.minimum(n - supports, wrong - missed)))
 
 
-def _residuals(x: Real, n: Floats, wrong: Floats, targets: Targets) -> tuple[Floats, Floats]:
+def _residuals(x: Margins, n: Floats, wrong: Floats, targets: Targets) -> tuple[Floats, Floats]:
     """What is missing of each sum and average, and the averages' slopes in all unknowns."""
     s, m, f = x.supports, x.missed, x.false
     k = s.shape[1]

@@ -1,4 +1,4 @@
-"""What can be said of a row that averages over classes (every class with the same weight).
+"""What holds for every row that averages over classes (every class with the same weight).
 
 The average of the classes' F1 is not the F1 of the averages (Opitz and Burst 2019, "Macro F1 and
 Macro F1", arXiv:1911.03347), so the identities of a binary row do not hold. What holds for every
@@ -22,9 +22,7 @@ from fractions import Fraction
 from itertools import product
 from math import ceil
 
-from leukbench.published.rounding import Interval, show
-
-ONE = Fraction(1)
+from leukbench.published.rounding import ONE, Interval, show
 
 
 def harmonic(p: Fraction, r: Fraction) -> Fraction:
@@ -33,19 +31,10 @@ def harmonic(p: Fraction, r: Fraction) -> Fraction:
 
 
 def contradictions(cells: Mapping[str, Interval], classes: int | None = None) -> list[str]:
-    """Name every bound on macro averages that a row breaks.
+    """Name every bound on macro averages that a row breaks, a sentence each.
 
-    Parameters
-    ----------
-    cells : mapping of str to (Fraction, Fraction)
-        Interval, within 0..1, of each printed macro metric and of the accuracy.
-    classes : int, optional
-        Number of classes K >= 2 where it is known.
-
-    Returns
-    -------
-    list of str
-        One sentence for each broken bound, naming the cells; empty if none is broken.
+    `cells` holds the interval, within 0..1, of each printed macro metric and of the accuracy;
+    `classes` is the number of classes, at least 2, where it is known.
     """
     broken = []
     p, r, f = cells.get("precision"), cells.get("recall"), cells.get("f1")
@@ -60,11 +49,10 @@ def contradictions(cells: Mapping[str, Interval], classes: int | None = None) ->
         broken.append("macro specificity is never below macro recall")
     if s and r and classes == 2 and s[0] > r[1]:
         broken.append("over two classes macro specificity and macro recall are equal")
-    if a and classes:
-        for name, cell in (("precision", p), ("recall", r), ("specificity", s)):
-            if cell and ONE - a[1] > classes * (ONE - cell[0]):
-                least = show(ONE - (ONE - a[1]) / classes)
-                broken.append(f"macro {name} is at most {least} % with this accuracy")
+    for name in ("precision", "recall", "specificity") if a and classes else ():
+        if name in cells and a and classes and ONE - a[1] > classes * (ONE - cells[name][0]):
+            least = show(ONE - (ONE - a[1]) / classes)
+            broken.append(f"macro {name} is at most {least} % with this accuracy")
     return broken
 
 
@@ -88,32 +76,21 @@ def lowest_f1(p: Fraction, r: Fraction, classes: int | None) -> Fraction:
         return Fraction(0)
     ones_p, ones_r = ceil(classes * p) - 1, ceil(classes * r) - 1
     part_p, part_r = classes * p - ones_p, classes * r - ones_r
-    best: Fraction | None = None
-    for beside_p, beside_r in product(("same", "one", "zero"), repeat=2):
-        if (beside_p == "same") != (beside_r == "same"):
-            continue
-        total = _corner(classes, ones_p, ones_r, part_p, part_r, beside_p, beside_r)
-        if total is not None and (best is None or total < best):
-            best = total
-    return (best if best is not None else max(classes * (p + r - ONE), Fraction(0))) / classes
-
-
-def _corner(
-    classes: int,
-    ones_p: int,
-    ones_r: int,
-    part_p: Fraction,
-    part_r: Fraction,
-    beside_p: str,
-    beside_r: str,
-) -> Fraction | None:
-    """Sum of F1 when the class of fractional precision has recall `beside_p`, and vice versa."""
-    if beside_p == "same":
-        total, left, ps, rs = harmonic(part_p, part_r), classes - 1, ones_p, ones_r
-    else:
-        ps, rs, left = ones_p - (beside_r == "one"), ones_r - (beside_p == "one"), classes - 2
-        total = harmonic(part_p, ONE) if beside_p == "one" else Fraction(0)
-        total += harmonic(ONE, part_r) if beside_r == "one" else Fraction(0)
-    if left < 0 or not (0 <= ps <= left and 0 <= rs <= left):
-        return None
-    return total + max(0, ps + rs - left)
+    # The two fractions belong to one class, or each stands beside a 0 or a 1 of the other metric:
+    # (F1 of these classes, how many they are, precisions and recalls of 1 that are left).
+    corners = [(harmonic(part_p, part_r), 1, ones_p, ones_r)]
+    corners += [
+        (
+            harmonic(part_p, Fraction(by_p)) + harmonic(Fraction(by_r), part_r),
+            2,
+            ones_p - by_r,
+            ones_r - by_p,
+        )
+        for by_p, by_r in product((0, 1), repeat=2)
+    ]
+    sums = [
+        f1 + max(0, ps + rs - (classes - used))
+        for f1, used, ps, rs in corners
+        if 0 <= ps <= classes - used and 0 <= rs <= classes - used
+    ]
+    return min(sums, default=max(classes * (p + r - ONE), Fraction(0))) / classes

@@ -1,4 +1,4 @@
-"""Macro-averaged rows whose supports are printed: the boxes of margins that the search divides.
+"""The search for a matrix behind a macro-averaged row whose supports are stated.
 
 A class' points are its misses m and false positives f. Where a box holds too many of them, the
 corners of a grid stand for all: every (m, f) is a mixture of the four corners round it, exactly in
@@ -11,17 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from leukbench.published.margins import Ints, false_positives, fitting, misses
-from leukbench.published.mixtures import Points
-from leukbench.published.multiclass import Matrix, any_matrix
-from leukbench.published.newton import Real, polish
-from leukbench.published.targets import Targets
-
-Floats = npt.NDArray[np.float64]
-#: (fewest, most) misses and (fewest, most) false positives of one class.
-Box = tuple[tuple[int, int], tuple[int, int]]
+from leukbench.published.binary import Ints
+from leukbench.published.branch_and_bound import Box, Points
+from leukbench.published.macro_targets import Floats, Targets, false_positives, fitting, misses
+from leukbench.published.real_margins import Margins, solve
+from leukbench.published.report_search import Matrix, any_matrix
 
 #: Grid lines along one side of a box.
 LINES = 320
@@ -33,15 +28,8 @@ AROUND, TRIED, VARIED = 120_000, 700, 7
 NEAR = 0.01
 
 
-class KnownSupports:
-    """A row and its supports, as `search.search` asks for them.
-
-    Parameters
-    ----------
-    targets : Targets
-    supports : sequence of int
-        Images of each class, at least two classes.
-    """
+class StatedSupports:
+    """A row and its supports (images of each class, at least two), as `search` asks for them."""
 
     def __init__(self, targets: Targets, supports: Sequence[int]) -> None:
         self.targets = targets
@@ -49,29 +37,18 @@ class KnownSupports:
         self.n, self.k = int(self.supports.sum()), len(supports)
         self.errors = targets.errors(self.n)
         self.random = np.random.default_rng(0)
-        bounds = {m: targets.window(m) for m in ("recall", "specificity", "precision", "f1")}
         first, last = (self.errors[0], self.errors[-1]) if self.errors else (1, 0)
+        recall, specificity = (targets.window(m) for m in ("recall", "specificity"))
         # Sums: errors, misses less false positives, what recall and specificity lack, precision, F1.
-        self.lows = np.array(
-            [
-                first / self.n,
-                0.0,
-                1 - bounds["recall"][1],
-                1 - bounds["specificity"][1],
-                bounds["precision"][0],
-                bounds["f1"][0],
-            ]
-        )
-        self.highs = np.array(
-            [
-                last / self.n,
-                0.0,
-                1 - bounds["recall"][0],
-                1 - bounds["specificity"][0],
-                bounds["precision"][1],
-                bounds["f1"][1],
-            ]
-        )
+        sums = [
+            (first / self.n, last / self.n),
+            (0.0, 0.0),
+            (1 - recall[1], 1 - recall[0]),
+            (1 - specificity[1], 1 - specificity[0]),
+            targets.window("precision"),
+            targets.window("f1"),
+        ]
+        self.lows, self.highs = np.array(sums).T
 
     def start(self) -> list[Box] | None:
         """A box that holds every class' margins; None if no number of errors prints the accuracy."""
@@ -109,39 +86,20 @@ class KnownSupports:
 
     def _sums(self, s: int, m: Floats, f: Floats) -> Floats:
         n, k, hits = self.n, self.k, s - m
-        return np.stack(
-            [
-                m / n,
-                (m - f) / n,
-                m / s / k,
-                f / (n - s) / k,
-                hits / np.maximum(hits + f, 1e-9) / k,
-                2 * hits / (s + hits + f) / k,
-            ]
-        )
-
-    def divide(self, box: Box, side: int, at: float) -> list[Box]:
-        """Cut a box in two along one side."""
-        low, high = box[side]
-        cut = min(max(int(np.floor(at)), low), high - 1)
-        halves = [(low, cut), (cut + 1, high)]
-        return [(half, box[1]) if side == 0 else (box[0], half) for half in halves]
+        precision, f1 = hits / np.maximum(hits + f, 1e-9), 2 * hits / (s + hits + f)
+        return np.stack([m / n, (m - f) / n, m / s / k, f / (n - s) / k, precision / k, f1 / k])
 
     def exhaust(self, boxes: Sequence[Box]) -> tuple[bool, Matrix | None]:
         """Try every margin in the boxes, if they are few: whether that was done, and a matrix."""
-        low, high = (
-            [np.array([box[side][end] for box in boxes]) for side in (0, 1)] for end in (0, 1)
-        )
+        (low_m, high_m), (low_f, high_f) = np.array(boxes).transpose(1, 2, 0)
         lists, pairs = [], 0
         for errors in self.errors:
             given = (errors, self.supports, self.targets, LISTED)
-            try:
-                missed = misses(low[0], high[0], *given)
-                false = false_positives(low[1], high[1], *given) if len(missed) else missed
-            except OverflowError:
+            missed = misses(low_m, high_m, *given)
+            if missed is None:
                 return False, None
-            pairs += len(missed) * len(false)
-            if pairs > PAIRS:
+            false = false_positives(low_f, high_f, *given) if len(missed) else missed
+            if false is None or (pairs := pairs + len(missed) * len(false)) > PAIRS:
                 return False, None
             lists.append((errors, missed, false))
         return True, next((m for given in lists if (m := self._fit(*given)) is not None), None)
@@ -150,44 +108,43 @@ class KnownSupports:
         """Look for a matrix beside real margins, one (misses, false positives) for each class."""
         missed, false = np.array(at).T
         errors = int(np.clip(round(missed.sum()), self.errors[0], self.errors[-1]))
-        start = Real(self.supports[None].astype(float), missed[None], false[None])
-        real, off = polish(start, np.array([float(errors)]), self.targets, move_supports=False)
-        return self.beside(real, errors) if off[0] < NEAR else None
-
-    def beside(self, real: Real, errors: int) -> Matrix | None:
-        """Try whole margins round a real solution."""
-        given = (errors, self.supports, self.targets, AROUND)
-        missed = self._around(real.missed[0], TRIED, lambda low, high: misses(low, high, *given))
-        if not len(missed):
+        start = Margins(self.supports[None].astype(float), missed[None], false[None])
+        real, off = solve(start, np.array([float(errors)]), self.targets, move_supports=False)
+        if off[0] >= NEAR:
             return None
-        many = TRIED**2 // len(missed)
-        false = self._around(
-            real.false[0], many, lambda low, high: false_positives(low, high, *given)
+        given = (errors, self.supports, self.targets, AROUND)
+        whole = self._around(real.missed[0], TRIED, lambda low, high: misses(low, high, *given))
+        if not len(whole):
+            return None
+        beside = self._around(
+            real.false[0],
+            TRIED**2 // len(whole),
+            lambda low, high: false_positives(low, high, *given),
         )
-        return self._fit(errors, missed, false)
+        return self._fit(errors, whole, beside)
 
-    def _around(self, centre: Floats, many: int, listed: Callable[[Ints, Ints], Ints]) -> Ints:
+    def _around(
+        self, centre: Floats, many: int, listed: Callable[[Ints, Ints], Ints | None]
+    ) -> Ints:
         """Whole vectors round a real one, in a box that grows until it holds enough of them."""
         vary = np.zeros(self.k, dtype=np.int64)
         vary[self.random.choice(self.k, min(self.k, VARIED), replace=False)] = 1
         low, high = np.floor(centre).astype(np.int64), np.ceil(centre).astype(np.int64)
-        found, reach = np.empty((0, self.k), dtype=np.int64), 1
-        while len(found) < many and reach <= self.n:
-            try:
-                found = listed(low - reach * vary, high + reach * vary)
-            except OverflowError:
+        vectors, reach = np.empty((0, self.k), dtype=np.int64), 1
+        while len(vectors) < many and reach <= self.n:
+            more = listed(low - reach * vary, high + reach * vary)
+            if more is None:
                 break
-            reach *= 2
-        if len(found) > many:
-            found = found[self.random.choice(len(found), many, replace=False)]
-        return found
+            vectors, reach = more, 2 * reach
+        if len(vectors) > many:
+            vectors = vectors[self.random.choice(len(vectors), many, replace=False)]
+        return vectors
 
     def _fit(self, errors: int, missed: Ints, false: Ints) -> Matrix | None:
         for m, f in fitting(missed, false, errors, self.supports, self.targets):
-            margins = zip(
-                (self.supports - m).tolist(), (self.supports - m + f).tolist(), strict=True
-            )
-            return any_matrix(tuple(self.supports.tolist()), list(margins))
+            hits = self.supports - m
+            margins = list(zip(hits.tolist(), (hits + f).tolist(), strict=True))
+            return any_matrix(tuple(self.supports.tolist()), margins)
         return None
 
 
