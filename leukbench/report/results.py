@@ -12,18 +12,17 @@ import pandas as pd
 from leukbench.records import TrialRecord
 from leukbench.report.formats import NOT_REPORTED
 from leukbench.runfolder import RunFolder
-from leukbench.score.arrays import groups_from_split
+from leukbench.score.arrays import TrialPredictions, groups_from_split
 from leukbench.score.comparisons import Comparison, compare
 from leukbench.score.members import UNRANKED_FAMILIES, ModelTrials, models_of
+from leukbench.score.metrics import comparison_metrics
 from leukbench.score.per_class import classification_report, confusion_counts
 from leukbench.score.summary import (
-    COMPARISON_METRICS,
     UNFINISHED,
     comparison_scores,
     standing,
     summarise,
 )
-from leukbench.score.trials import TrialPredictions
 
 PAPER_DATASET = "all-pbs"
 """The catalogue's name of the dataset that the published values with ``same_data`` belong to."""
@@ -32,14 +31,6 @@ SAME_DATA = "this data set"
 OTHER_DATA = "another data set"
 _OTHER_DATA_IN_SOURCE = " and other data"
 
-COLUMNS = (
-    "model", "title", "family", "status", "trials",
-    "accuracy", "accuracy_low", "accuracy_high",
-    *(name for name in COMPARISON_METRICS if name != "accuracy"),
-    "parameters", "flops", "train_seconds", "predict_ms_per_image", "peak_memory_mb",
-    "published_accuracy", "published_source",
-)  # fmt: skip
-"""Columns of ``comparison.csv``."""
 
 RANDOM_WEIGHTS = "random"
 INITIAL_WEIGHTS = "initial_weights"
@@ -52,6 +43,17 @@ _COST = {
     "predict_ms_per_image": "predict_ms_per_image",
     "peak_memory_mb": "peak_memory_mb",
 }
+
+
+def columns() -> list[str]:
+    """Columns of ``comparison.csv``, as the registry of metrics stands."""
+    return [
+        "model", "title", "family", "status", "trials",
+        "accuracy", "accuracy_low", "accuracy_high",
+        *(name for name in comparison_metrics() if name != "accuracy"),
+        *_COST,
+        "published_accuracy", "published_source",
+    ]  # fmt: skip
 
 
 class Results:
@@ -121,8 +123,8 @@ class Results:
             scored = by_model.get(name, {"trials": 0})
             known[INITIAL_WEIGHTS] = initial_weights(records)
             rows.append(scored | known | _costs(records) | self._published(records[0]))
-        columns = [*COLUMNS, INITIAL_WEIGHTS] if self.fine_tuned else list(COLUMNS)
-        table = pd.DataFrame(rows, columns=columns)
+        extra = [INITIAL_WEIGHTS] if self.fine_tuned else []
+        table = pd.DataFrame(rows, columns=columns() + extra)
         for column in ("parameters", "flops"):
             table[column] = table[column].astype("Float64").round().astype("Int64")
         table["standing"] = [

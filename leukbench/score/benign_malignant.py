@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from leukbench.errors import UsageError
-from leukbench.score.arrays import PROBABILITY_PREFIX, Groups, classes_of
+from leukbench.score.arrays import (
+    PROBABILITY_PREFIX,
+    Groups,
+    TrialPredictions,
+    classes_of,
+    probability_columns,
+)
 from leukbench.score.intervals import CONFIDENCE
 from leukbench.score.members import fold_mean, models_of
 from leukbench.score.metrics import scores_of
 from leukbench.score.per_class import classification_report, predictive_values
-from leukbench.score.trials import TrialPredictions
 
 BENIGN, MALIGNANT = "benign", "malignant"
 
@@ -43,7 +49,7 @@ def binary_frame(frame: pd.DataFrame, benign: str) -> pd.DataFrame:
     another one is right. Its probability is the sum of theirs.
     """
     p_benign = frame[PROBABILITY_PREFIX + benign]
-    others = [PROBABILITY_PREFIX + c for c in classes_of(frame) if c != benign]
+    others = probability_columns(c for c in classes_of(frame) if c != benign)
     return pd.DataFrame(
         {
             "image": frame["image"],
@@ -66,16 +72,7 @@ def binary_trials(
         As in `find_benign`.
     """
     return [
-        TrialPredictions(
-            model=t.model,
-            title=t.title,
-            family=t.family,
-            fold=t.fold,
-            seed=t.seed,
-            status=t.status,
-            frame=binary_frame(t.frame, find_benign(classes_of(t.frame), benign)),
-            n_train=t.n_train,
-        )
+        replace(t, frame=binary_frame(t.frame, find_benign(classes_of(t.frame), benign)))
         for t in trials
     ]
 
@@ -83,12 +80,7 @@ def binary_trials(
 def cost_matrix(missed: float = 1.0, false_alarm: float = 1.0) -> pd.DataFrame:
     """Return what each decision costs: rows true, columns predicted; being right costs nothing.
 
-    Parameters
-    ----------
-    missed : float
-        A malignant image called benign.
-    false_alarm : float
-        A benign image called malignant, in the same unit.
+    A malignant image called benign costs `missed`, a benign one called malignant `false_alarm`.
     """
     names = [BENIGN, MALIGNANT]
     return pd.DataFrame([[0.0, false_alarm], [missed, 0.0]], index=names, columns=names)
@@ -97,12 +89,7 @@ def cost_matrix(missed: float = 1.0, false_alarm: float = 1.0) -> pd.DataFrame:
 def expected_costs(frame: pd.DataFrame, costs: pd.DataFrame) -> tuple[float, float]:
     """Return what a trial's decisions cost an image, and what the cheapest would have cost.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        One trial's predictions, of any classes.
-    costs : pandas.DataFrame
-        Rows true, columns predicted classes, all of those of `frame`.
+    `costs` has true classes as rows, predicted ones as columns, all of those of `frame`.
 
     Returns
     -------
@@ -130,7 +117,7 @@ def expected_costs(frame: pd.DataFrame, costs: pd.DataFrame) -> tuple[float, flo
     index = pd.Index(classes)
     truth = index.get_indexer(pd.Index(frame["y_true"]))
     predicted = index.get_indexer(pd.Index(frame["y_pred"]))
-    p = frame[[PROBABILITY_PREFIX + c for c in classes]].to_numpy(dtype=np.float64)
+    p = frame[probability_columns(classes)].to_numpy(dtype=np.float64)
     as_predicted = float(table[truth, predicted].mean())
     if not np.isfinite(p).all():
         return as_predicted, float("nan")
@@ -151,9 +138,6 @@ def benign_malignant(
 
     Parameters
     ----------
-    trials : iterable of TrialPredictions
-    groups : mapping of str to str, optional
-        Group of an image, for the bounds.
     benign : str, optional
         The benign class; default the one with "benign" in its name.
     missed, false_alarm : float
@@ -161,8 +145,6 @@ def benign_malignant(
     prevalence : float, optional
         Share of malignant images where the model would be used, for the predictive values; default
         that of the test part.
-    confidence : float
-        Of the bounds.
 
     Returns
     -------

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from leukbench.errors import DataError
-from leukbench.score.arrays import Arrays, FloatArray
-from leukbench.score.trials import TrialPredictions
+from leukbench.score.arrays import Arrays, FloatArray, TrialPredictions
 
 UNRANKED_FAMILIES = frozenset({"probe", "control"})
 """Families that show what a number is worth and compete with nobody."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from leukbench.score.arrays import FloatArray, Groups, IntArray, group_codes
+from leukbench.score.arrays import FloatArray, Groups, IntArray, TrialPredictions, group_codes
 from leukbench.score.intervals import (
     CONFIDENCE,
     Interval,
@@ -18,15 +18,8 @@ from leukbench.score.intervals import (
     with_seed_spread,
 )
 from leukbench.score.members import MIN_FOLDS, Member, ModelTrials, fold_mean, models_of, per_fold
-from leukbench.score.metrics import METRICS, RANGES, scores_of
-from leukbench.score.resampling import RESAMPLES, Weights, resampled_scores, weight_chunks
-from leukbench.score.trials import TrialPredictions
-
-COMPARISON_METRICS = (
-    "accuracy", "precision", "recall", "specificity", "f1", "balanced_accuracy", "mcc", "auroc",
-    "brier", "ece",
-)  # fmt: skip
-"""The scores of ``comparison.csv``, in its order."""
+from leukbench.score.metrics import METRICS, comparison_metrics, resampled_scores, scores_of
+from leukbench.score.resampling import RESAMPLES, Resampled, Weights, weight_chunks
 
 UNFINISHED = ("failed", "timeout", "out-of-memory")
 """Statuses of trials that left no predictions."""
@@ -56,13 +49,10 @@ def proportion_over_trials(
 
     Parameters
     ----------
-    model : ModelTrials
     values : sequence of float
         The proportion in each of the model's trials; NaN where it does not exist.
-    image_values : sequence of str and numpy.ndarray
+    image_values : tuple
         The distinct images that the proportion is of, and in what share of trials each counted.
-    groups, confidence
-        As in `summarise`.
     """
     bounds = (0.0, 1.0)
     images, shares = image_values
@@ -125,7 +115,9 @@ def _resampled_means(
         codes, chunks = bootstrap.draws(fold, members[0].arrays.images.tolist())
         parts: dict[str, list[FloatArray]] = {name: [] for name in metrics}
         for weights in chunks:
-            of_seeds = [resampled_scores(m.arrays, codes, weights, metrics) for m in members]
+            of_seeds = [
+                resampled_scores(Resampled(m.arrays, codes, weights), metrics) for m in members
+            ]
             for name in metrics:
                 parts[name].append(np.mean([scores[name] for scores in of_seeds], axis=0))
         by_fold.append({name: np.concatenate(chunks) for name, chunks in parts.items()})
@@ -150,7 +142,7 @@ def _intervals(
         for name in others:
             folds = per_fold(values[name], model.members)
             intervals[name] = corrected_resampled_interval(
-                folds, model.test_to_train, RANGES[name], confidence
+                folds, model.test_to_train, METRICS[name].bounds, confidence
             )
     elif others:
         means = _resampled_means(model, others, bootstrap)
@@ -160,7 +152,7 @@ def _intervals(
                 fold_mean(values[name], model.members),
                 over_images,
                 [_by_seed(values[name], model.members)],
-                RANGES[name],
+                METRICS[name].bounds,
                 confidence,
             )
     return intervals
@@ -170,7 +162,7 @@ def summarise(
     trials: Iterable[TrialPredictions],
     groups: Groups | None = None,
     *,
-    metrics: Sequence[str] = METRICS,
+    metrics: Iterable[str] = METRICS,
     confidence: float = CONFIDENCE,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -191,22 +183,6 @@ def summarise(
                          accuracy never narrower than Wilson on the distinct images
     ===================  ==========================================================================
 
-    Parameters
-    ----------
-    trials : iterable of TrialPredictions
-        Of one run, statuses ok and degenerate.
-    groups : mapping of str to str, optional
-        Patient, slide or proxy group of an image; images that it lacks are groups of one. See
-        `leukbench.score.arrays.groups_from_split`.
-    metrics : sequence of str
-        Which of `leukbench.score.metrics.METRICS`.
-    confidence : float
-        Between 0 and 1.
-    resamples : int
-        Of the bootstrap.
-    seed : int
-        Of the bootstrap: the same seed, the same bounds.
-
     Returns
     -------
     pandas.DataFrame
@@ -219,14 +195,15 @@ def summarise(
         Where trials of one fold differ in their images, labels or classes.
     """
     bootstrap = _Bootstrap(groups, resamples, seed)
+    metrics = tuple(metrics)
     rows = []
     for model in models_of(trials):
         scores = [scores_of(m.arrays, metrics) for m in model.members]
-        found = _intervals(model, scores, metrics, confidence, bootstrap)
+        intervals = _intervals(model, scores, metrics, confidence, bootstrap)
         n_images = len(np.unique(np.concatenate([m.arrays.images for m in model.members])))
         for name in metrics:
             value = fold_mean([s[name] for s in scores], model.members)
-            bounds = found[name]
+            bounds = intervals[name]
             rows.append(
                 (model.model, name, value, bounds.low, bounds.high, bounds.method,
                  len(model.members), n_images)
@@ -243,44 +220,35 @@ def comparison_scores(
 ) -> pd.DataFrame:
     """Return what ``comparison.csv`` says about each model's predictions.
 
-    Parameters
-    ----------
-    trials, groups, confidence
-        As in `summarise`, whose values and whose bounds of accuracy these are.
+    Values and bounds of accuracy are those of `summarise`.
 
     Returns
     -------
     pandas.DataFrame
-        One row a model: ``model``, ``title``, ``family``, ``status``, ``trials``, ``accuracy``,
-        ``accuracy_low``, ``accuracy_high``, then the other scores of `COMPARISON_METRICS`. Ranked
-        models come first, in falling order of accuracy; below them degenerate ones, controls and
-        probes.
-
-    Raises
-    ------
-    leukbench.errors.DataError
-        As in `summarise`.
+        One row a model, in the order of `standing`, then of accuracy: ``model``, ``title``,
+        ``family``, ``status``, ``trials``, ``accuracy``, ``accuracy_low``, ``accuracy_high``, then
+        the other scores of `leukbench.score.metrics.comparison_metrics`.
     """
+    metrics = comparison_metrics()
     rows = []
     for model in models_of(trials):
-        scores = [scores_of(m.arrays, COMPARISON_METRICS) for m in model.members]
-        means = {
-            name: fold_mean([s[name] for s in scores], model.members) for name in COMPARISON_METRICS
-        }
+        scores = [scores_of(m.arrays, metrics) for m in model.members]
+        means = {name: fold_mean([s[name] for s in scores], model.members) for name in metrics}
         bounds = proportion_over_trials(
             model, [s["accuracy"] for s in scores], model.mean_over_trials(), groups, confidence
         )
-        accuracy = means.pop("accuracy")
         row: dict[str, object] = {
             "model": model.model,
             "title": model.title,
             "family": model.family,
             "status": model.status,
             "trials": len(model.members),
-            "accuracy": accuracy,
+            "accuracy": means.pop("accuracy"),
             "accuracy_low": bounds.low,
             "accuracy_high": bounds.high,
         }
-        rows.append((standing(model.family, model.status), -accuracy, row | means))
-    rows.sort(key=lambda entry: entry[:2])
-    return pd.DataFrame([row for _, _, row in rows])
+        rows.append(row | means)
+    rows.sort(
+        key=lambda r: (standing(str(r["family"]), str(r["status"])), -float(str(r["accuracy"])))
+    )
+    return pd.DataFrame(rows)
