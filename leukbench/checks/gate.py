@@ -22,8 +22,8 @@ from leukbench.errors import UsageError, did_you_mean
 from leukbench.records import TrialRecord
 from leukbench.runfolder import RunFolder
 from leukbench.score.arrays import TrialPredictions
-from leukbench.score.members import ModelTrials, fold_mean, models_of
-from leukbench.score.metrics import METRICS, scores_of
+from leukbench.score.members import ModelTrials, models_of
+from leukbench.score.metrics import METRICS
 
 TOLERANCE = 0.01
 ALPHA = 0.05
@@ -273,7 +273,7 @@ def _score_changes(
     after = {model.model: model for model in models_of(new for _, new in pairs)}
     adjusted = _adjusted_p([one.model for one in kept], before, after)
     for name in before:
-        old, new = _mean_scores(before[name], watched), _mean_scores(after[name], watched)
+        old, new = before[name].mean_scores(watched), after[name].mean_scores(watched)
         for metric in watched:
             difference = new[metric] - old[metric]
             if math.isnan(new[metric]) and not math.isnan(old[metric]):
@@ -310,11 +310,6 @@ def _changed(
     """Pairs of trials of the models of which any prediction differs."""
     models = {old.model for key, old in before.items() if not old.frame.equals(after[key].frame)}
     return [(old, after[key]) for key, old in before.items() if old.model in models]
-
-
-def _mean_scores(model: ModelTrials, metrics: Sequence[str]) -> dict[str, float]:
-    scores = [scores_of(member.arrays, metrics) for member in model.members]
-    return {name: fold_mean([one[name] for one in scores], model.members) for name in metrics}
 
 
 def _adjusted_p(

@@ -17,8 +17,7 @@ from leukbench.score.arrays import (
     probability_columns,
 )
 from leukbench.score.intervals import CONFIDENCE
-from leukbench.score.members import fold_mean, models_of
-from leukbench.score.metrics import scores_of
+from leukbench.score.members import models_of
 from leukbench.score.per_class import classification_report, predictive_values
 
 BENIGN, MALIGNANT = "benign", "malignant"
@@ -90,15 +89,9 @@ def expected_costs(frame: pd.DataFrame, costs: pd.DataFrame) -> tuple[float, flo
     """Return what a trial's decisions cost an image, and what the cheapest would have cost.
 
     `costs` has true classes as rows, predicted ones as columns, all of those of `frame`.
-
-    Returns
-    -------
-    as_predicted : float
-        Mean over the images of the cost of ``y_pred``.
-    by_probability : float
-        The same where each image goes to the class of least expected cost under its probabilities
-        (Elkan 2001, "The foundations of cost-sensitive learning", IJCAI, eq. 1): what those
-        probabilities are worth at these costs. NaN where they are not finite.
+    The first number is the mean cost of ``y_pred``; the second that of the class of least expected
+    cost under the probabilities (Elkan 2001, "The foundations of cost-sensitive learning", IJCAI,
+    eq. 1), NaN where these are not finite.
 
     Raises
     ------
@@ -168,9 +161,8 @@ def benign_malignant(
     rows = []
     for model in models_of(views):
         malignant = by_class[model.model, MALIGNANT]
-        scores = [scores_of(m.arrays, ("accuracy", "auroc")) for m in model.members]
-        own = sorted((v for v in views if v.model == model.model), key=lambda v: (v.fold, v.seed))
-        spent = [expected_costs(v.frame, costs) for v in own]
+        scores = model.mean_scores(("accuracy", "auroc"))
+        spent = [expected_costs(m.frame, costs) for m in model.members]
         sensitivity, specificity = float(malignant["recall"]), float(malignant["specificity"])
         support = float(malignant["support"])
         share = support / (support + float(by_class[model.model, BENIGN]["support"]))
@@ -180,7 +172,7 @@ def benign_malignant(
             {
                 "model": model.model,
                 "benign": names[model.model],
-                "accuracy": fold_mean([s["accuracy"] for s in scores], model.members),
+                "accuracy": scores["accuracy"],
                 "sensitivity": sensitivity,
                 "sensitivity_low": malignant["recall_low"],
                 "sensitivity_high": malignant["recall_high"],
@@ -190,9 +182,9 @@ def benign_malignant(
                 "ppv": ppv,
                 "npv": npv,
                 "prevalence": stated,
-                "auroc": fold_mean([s["auroc"] for s in scores], model.members),
-                "expected_cost": fold_mean([c[0] for c in spent], model.members),
-                "expected_cost_by_probability": fold_mean([c[1] for c in spent], model.members),
+                "auroc": scores["auroc"],
+                "expected_cost": model.mean([c[0] for c in spent]),
+                "expected_cost_by_probability": model.mean([c[1] for c in spent]),
             }
         )
     return pd.DataFrame(rows)

@@ -101,30 +101,18 @@ def _equals(models: list[ModelTrials], pairs: pd.DataFrame, alpha: float) -> pd.
         {
             "model": names,
             "title": [m.title for m in ranked],
-            "accuracy": [_accuracy(m) for m in ranked],
+            "accuracy": [float(m.accuracies.mean()) for m in ranked],
             "letters": letters,
             "leads": [bool(p.iloc[0][name] >= alpha) for name in names],
         }
     )
 
 
-def _accuracy(model: ModelTrials) -> float:
-    return float(np.mean(list(_fold_accuracies(model).values())))
-
-
-def _fold_accuracies(model: ModelTrials) -> dict[int, float]:
-    """Accuracy on each fold, mean over seeds."""
-    return {
-        fold: float(np.mean([m.arrays.correct.mean() for m in members]))
-        for fold, members in model.by_fold.items()
-    }
-
-
 def _by_fold(models: list[ModelTrials]) -> pd.DataFrame:
     """Accuracy of each ranked model that has all folds: folds as rows."""
     folds = sorted({m.fold for model in models for m in model.members})
     complete = [m for m in models if m.ranked and sorted(m.by_fold) == folds]
-    return pd.DataFrame({m.model: _fold_accuracies(m) for m in complete}, index=folds)
+    return pd.DataFrame({m.model: m.accuracies for m in complete}, index=folds)
 
 
 def _smallest(tested: list[PairTest], how: Settings) -> pd.DataFrame:
@@ -144,10 +132,6 @@ def _smallest(tested: list[PairTest], how: Settings) -> pd.DataFrame:
         rows.append((basis, chosen[0].row["test"], n, discordance, level, how.power, smallest))
     columns = ["basis", "test", "n_images", "discordance", "alpha", "power", "smallest_difference"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def _ordered(models: list[ModelTrials]) -> list[ModelTrials]:
-    return sorted(models, key=lambda m: (not m.ranked, -_accuracy(m)))
 
 
 def _two_runs(
@@ -216,7 +200,7 @@ def compare(
     """
     how = Settings(alpha, power, resamples, seed)
     if trials_b is None:
-        models = _ordered(models_of(trials_a))
+        models = sorted(models_of(trials_a), key=lambda m: (not m.ranked, -m.accuracies.mean()))
         chosen = list(combinations(range(len(models)), 2))
     else:
         models, chosen = _two_runs(trials_a, trials_b, labels)

@@ -114,16 +114,9 @@ def outcomes_of(models: list[ModelTrials], groups: Groups | None) -> Outcomes:
 class Draws:
     """Resamples of the images of some folds, shared by all pairs of models that have these folds.
 
-    Attributes
-    ----------
-    column : dict of int to int
-        Column of a model in the two tables.
-    at : numpy.ndarray of int
-        The folds' columns in `Outcomes`.
-    group : numpy.ndarray of int64
-        Groups of those, numbered from zero.
-    bootstrap, swapped : numpy.ndarray, shape (resamples, models)
-        See `leukbench.score.paired.bootstrap_accuracies` and ``swapped_sums``.
+    `at` are the folds' columns in `Outcomes`, `group` their groups numbered from zero, `column` a
+    model's column in the two tables of shape (resamples, models): `bootstrap_accuracies` and
+    `swapped_sums` of `leukbench.score.paired`.
     """
 
     column: dict[int, int]

@@ -154,19 +154,8 @@ def smallest_mcnemar_difference(
     discordance: where the one observed is too small for any difference to show, all of it is taken
     to go one way (psi = d).
 
-    Parameters
-    ----------
-    n : float
-        Independent images (or effective number of them).
-    discordance : float
-        Share of images that exactly one of the two models has right, 0..1.
-    alpha, power : float
-        Two-sided level, and the probability of finding the difference.
-
-    Returns
-    -------
-    float
-        0..1; NaN where no difference could be shown on so few images.
+    `n` is the (effective) number of independent images, `discordance` the share of images that exactly
+    one of the two models has right, `alpha` two-sided. NaN where so few images could show nothing.
     """
     z_alpha, z_beta = float(norm.ppf(1 - alpha / 2)), float(norm.ppf(power))
 

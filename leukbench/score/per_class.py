@@ -16,7 +16,7 @@ from leukbench.score.counts import (
     per_class_scores,
 )
 from leukbench.score.intervals import CONFIDENCE
-from leukbench.score.members import ModelTrials, models_of, per_fold
+from leukbench.score.members import ModelTrials, models_of
 from leukbench.score.summary import proportion_over_trials
 
 _SCORES = ("precision", "recall", "f1", "specificity", "npv")
@@ -61,20 +61,20 @@ def confusion_counts(trials: Iterable[TrialPredictions]) -> dict[str, pd.DataFra
             np.mean([confusion_matrix(m.arrays) for m in members], axis=0)
             for members in model.by_fold.values()
         )
-        matrices[model.model] = labelled(np.asarray(counts), model.members[0].arrays.classes)
+        matrices[model.model] = labelled(np.asarray(counts), model.classes)
     return matrices
 
 
 def _average(values: Sequence[float], model: ModelTrials) -> float:
     """Mean over seeds, then over the folds in which the number exists; NaN where it never does."""
-    return float(mean_over_classes(per_fold(values, model.members)))
+    return float(mean_over_classes(model.per_fold(values)))
 
 
 def _class_rows(
     model: ModelTrials, scores: list[dict[str, FloatArray]], groups: Groups | None, level: float
 ) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
-    for k, label in enumerate(model.members[0].arrays.classes):
+    for k, label in enumerate(model.classes):
         by_trial = {name: [float(s[name][k]) for s in scores] for name in _SCORES}
 
         def found(a: Arrays, k: int = k) -> FloatArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,8 +17,8 @@ from leukbench.score.intervals import (
     proportion_interval,
     with_seed_spread,
 )
-from leukbench.score.members import MIN_FOLDS, Member, ModelTrials, fold_mean, models_of, per_fold
-from leukbench.score.metrics import METRICS, comparison_metrics, resampled_scores, scores_of
+from leukbench.score.members import MIN_FOLDS, ModelTrials, models_of
+from leukbench.score.metrics import METRICS, comparison_metrics, resampled_scores
 from leukbench.score.resampling import RESAMPLES, Resampled, Weights, weight_chunks
 
 UNFINISHED = ("failed", "timeout", "out-of-memory")
@@ -59,10 +59,10 @@ def proportion_over_trials(
     if not len(images):
         return Interval(np.nan, np.nan, "no image")
     over_images = proportion_interval(shares, group_codes(images, groups), confidence)
-    folds = per_fold(values, model.members)
+    folds = model.per_fold(values)
     folds = folds[~np.isnan(folds)]
     if len(folds) < MIN_FOLDS:
-        by_seed = [_by_seed(values, model.members)]
+        by_seed = [model.by_seed(values)]
         return with_seed_spread(float(folds.mean()), over_images, by_seed, bounds, confidence)
     over_folds = corrected_resampled_interval(folds, model.test_to_train, bounds, confidence)
     return Interval(
@@ -70,16 +70,6 @@ def proportion_over_trials(
         float(np.fmax(over_folds.high, over_images.high)),
         f"{over_folds.method}, at least {over_images.method}",
     )
-
-
-def _by_seed(values: Sequence[float], members: Sequence[Member]) -> list[float]:
-    """Mean over folds with each seed that has a value on as many folds as any other."""
-    by_seed: dict[int, list[float]] = {}
-    for value, member in zip(values, members, strict=True):
-        if not np.isnan(value):
-            by_seed.setdefault(member.seed, []).append(value)
-    full = max(map(len, by_seed.values()), default=0)
-    return [float(np.mean(v)) for v in by_seed.values() if len(v) == full]
 
 
 @dataclass(frozen=True)
@@ -102,58 +92,48 @@ class _Bootstrap:
             self.kept[fold] = codes, list(chunks)
         return self.kept[fold]
 
+    def means(self, model: ModelTrials, metrics: Sequence[str]) -> dict[str, FloatArray]:
+        """Mean over seeds, then folds, of every score under every resample of the groups.
 
-def _resampled_means(
-    model: ModelTrials, metrics: Sequence[str], bootstrap: _Bootstrap
-) -> dict[str, FloatArray]:
-    """Mean over seeds, then folds, of every score under every resample of the groups.
-
-    All seeds of a fold see the same resample. Folds are drawn one by one: they share no image.
-    """
-    by_fold: list[dict[str, FloatArray]] = []
-    for fold, members in model.by_fold.items():
-        codes, chunks = bootstrap.draws(fold, members[0].arrays.images.tolist())
-        parts: dict[str, list[FloatArray]] = {name: [] for name in metrics}
-        for weights in chunks:
-            of_seeds = [
-                resampled_scores(Resampled(m.arrays, codes, weights), metrics) for m in members
-            ]
-            for name in metrics:
-                parts[name].append(np.mean([scores[name] for scores in of_seeds], axis=0))
-        by_fold.append({name: np.concatenate(chunks) for name, chunks in parts.items()})
-    return {name: np.mean([fold[name] for fold in by_fold], axis=0) for name in metrics}
+        All seeds of a fold see the same resample. Folds are drawn one by one: they share no image.
+        """
+        by_fold: list[dict[str, FloatArray]] = []
+        for fold, members in model.by_fold.items():
+            codes, chunks = self.draws(fold, members[0].arrays.images.tolist())
+            parts: dict[str, list[FloatArray]] = {name: [] for name in metrics}
+            for weights in chunks:
+                samples = [Resampled(m.arrays, codes, weights) for m in members]
+                of_seeds = [resampled_scores(sample, metrics) for sample in samples]
+                for name in metrics:
+                    parts[name].append(np.mean([scores[name] for scores in of_seeds], axis=0))
+            by_fold.append({name: np.concatenate(chunks) for name, chunks in parts.items()})
+        return {name: np.mean([fold[name] for fold in by_fold], axis=0) for name in metrics}
 
 
 def _intervals(
     model: ModelTrials,
-    scores: Sequence[dict[str, float]],
-    metrics: Sequence[str],
+    scores: Mapping[str, Sequence[float]],
     confidence: float,
     bootstrap: _Bootstrap,
 ) -> dict[str, Interval]:
-    values = {name: [s[name] for s in scores] for name in metrics}
     intervals = {}
-    if "accuracy" in metrics:
+    if "accuracy" in scores:
         intervals["accuracy"] = proportion_over_trials(
-            model, values["accuracy"], model.mean_over_trials(), bootstrap.groups, confidence
+            model, scores["accuracy"], model.mean_over_trials(), bootstrap.groups, confidence
         )
-    others = [name for name in metrics if name != "accuracy"]
+    others = {name: values for name, values in scores.items() if name != "accuracy"}
     if len(model.by_fold) >= MIN_FOLDS:
-        for name in others:
-            folds = per_fold(values[name], model.members)
+        for name, values in others.items():
             intervals[name] = corrected_resampled_interval(
-                folds, model.test_to_train, METRICS[name].bounds, confidence
+                model.per_fold(values), model.test_to_train, METRICS[name].bounds, confidence
             )
     elif others:
-        means = _resampled_means(model, others, bootstrap)
-        for name in others:
+        means = bootstrap.means(model, tuple(others))
+        for name, values in others.items():
             over_images = percentile_interval(means[name], confidence)
+            by_seed = [model.by_seed(values)]
             intervals[name] = with_seed_spread(
-                fold_mean(values[name], model.members),
-                over_images,
-                [_by_seed(values[name], model.members)],
-                METRICS[name].bounds,
-                confidence,
+                model.mean(values), over_images, by_seed, METRICS[name].bounds, confidence
             )
     return intervals
 
@@ -169,8 +149,8 @@ def summarise(
 ) -> pd.DataFrame:
     """Score every model over its seeds and folds.
 
-    The value is the mean over trials (`leukbench.score.members.fold_mean`). The interval depends on
-    what was run, and in no case counts seeds times images as independent:
+    The value is the mean over trials (`ModelTrials.mean`). The interval depends on what was run, and
+    in no case counts seeds times images as independent:
 
     ===================  ==========================================================================
     one split            accuracy: Wilson on the distinct test images, each with its mean over
@@ -198,14 +178,13 @@ def summarise(
     metrics = tuple(metrics)
     rows = []
     for model in models_of(trials):
-        scores = [scores_of(m.arrays, metrics) for m in model.members]
-        intervals = _intervals(model, scores, metrics, confidence, bootstrap)
-        n_images = len(np.unique(np.concatenate([m.arrays.images for m in model.members])))
-        for name in metrics:
-            value = fold_mean([s[name] for s in scores], model.members)
+        scores = model.scores(metrics)
+        intervals = _intervals(model, scores, confidence, bootstrap)
+        n_images = len(model.mean_over_trials()[0])
+        for name, values in scores.items():
             bounds = intervals[name]
             rows.append(
-                (model.model, name, value, bounds.low, bounds.high, bounds.method,
+                (model.model, name, model.mean(values), bounds.low, bounds.high, bounds.method,
                  len(model.members), n_images)
             )  # fmt: skip
     columns = ["model", "metric", "value", "low", "high", "method", "n_trials", "n_images"]
@@ -229,26 +208,24 @@ def comparison_scores(
         ``family``, ``status``, ``trials``, ``accuracy``, ``accuracy_low``, ``accuracy_high``, then
         the other scores of `leukbench.score.metrics.comparison_metrics`.
     """
-    metrics = comparison_metrics()
     rows = []
     for model in models_of(trials):
-        scores = [scores_of(m.arrays, metrics) for m in model.members]
-        means = {name: fold_mean([s[name] for s in scores], model.members) for name in metrics}
+        scores = model.scores(comparison_metrics())
+        means = {name: model.mean(values) for name, values in scores.items()}
         bounds = proportion_over_trials(
-            model, [s["accuracy"] for s in scores], model.mean_over_trials(), groups, confidence
+            model, scores["accuracy"], model.mean_over_trials(), groups, confidence
         )
-        row: dict[str, object] = {
+        accuracy = means.pop("accuracy")
+        row = {
             "model": model.model,
             "title": model.title,
             "family": model.family,
             "status": model.status,
             "trials": len(model.members),
-            "accuracy": means.pop("accuracy"),
+            "accuracy": accuracy,
             "accuracy_low": bounds.low,
             "accuracy_high": bounds.high,
         }
-        rows.append(row | means)
-    rows.sort(
-        key=lambda r: (standing(str(r["family"]), str(r["status"])), -float(str(r["accuracy"])))
-    )
-    return pd.DataFrame(rows)
+        rows.append((standing(model.family, model.status), -accuracy, row | means))
+    rows.sort(key=lambda entry: entry[:2])
+    return pd.DataFrame([row for _, _, row in rows])
