@@ -26,12 +26,13 @@ from leukbench.report.results import Results
 from leukbench.report.tables import classification_table, comparison_table
 from leukbench.report.verdict import verdict
 from leukbench.runfolder import RunFolder
+from leukbench.score.arrays import probability_columns
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from leukbench.checks.gate import GateResult
-    from leukbench.checks.verify import Difference
+    from leukbench.checks.verify_tables import Difference
     from leukbench.trials.plan import TrialPlan
 
 
@@ -128,7 +129,7 @@ class Run:
             if record.scored
         ]
         columns = ["model", "fold", "seed", "image", "y_true", "y_pred"]
-        columns += [f"p_{name}" for name in self.classes]
+        columns += probability_columns(self.classes)
         if not frames:
             return pd.DataFrame(columns=columns)
         return pd.concat(frames, ignore_index=True)[columns]

@@ -12,12 +12,17 @@ import pandas as pd
 from leukbench.records import TrialRecord
 from leukbench.report.formats import NOT_REPORTED
 from leukbench.runfolder import RunFolder
-from leukbench.score.arrays import groups_from_split
+from leukbench.score.arrays import TrialPredictions, groups_from_split
 from leukbench.score.comparisons import Comparison, compare
 from leukbench.score.members import UNRANKED_FAMILIES, ModelTrials, models_of
+from leukbench.score.metrics import comparison_metrics
 from leukbench.score.per_class import classification_report, confusion_counts
-from leukbench.score.summary import COMPARISON_METRICS, comparison_scores, summarise
-from leukbench.score.trials import TrialPredictions
+from leukbench.score.summary import (
+    UNFINISHED,
+    comparison_scores,
+    standing,
+    summarise,
+)
 
 PAPER_DATASET = "all-pbs"
 """The catalogue's name of the dataset that the published values with ``same_data`` belong to."""
@@ -26,14 +31,6 @@ SAME_DATA = "this data set"
 OTHER_DATA = "another data set"
 _OTHER_DATA_IN_SOURCE = " and other data"
 
-COLUMNS = (
-    "model", "title", "family", "status", "trials",
-    "accuracy", "accuracy_low", "accuracy_high",
-    *(name for name in COMPARISON_METRICS if name != "accuracy"),
-    "parameters", "flops", "train_seconds", "predict_ms_per_image", "peak_memory_mb",
-    "published_accuracy", "published_source",
-)  # fmt: skip
-"""Columns of ``comparison.csv``."""
 
 RANDOM_WEIGHTS = "random"
 INITIAL_WEIGHTS = "initial_weights"
@@ -46,7 +43,17 @@ _COST = {
     "predict_ms_per_image": "predict_ms_per_image",
     "peak_memory_mb": "peak_memory_mb",
 }
-_RANKED, _CONTROL, _DEGENERATE, _FAILED, _PROBE = range(5)
+
+
+def columns() -> list[str]:
+    """Columns of ``comparison.csv``, as the registry of metrics stands."""
+    return [
+        "model", "title", "family", "status", "trials",
+        "accuracy", "accuracy_low", "accuracy_high",
+        *(name for name in comparison_metrics() if name != "accuracy"),
+        *_COST,
+        "published_accuracy", "published_source",
+    ]  # fmt: skip
 
 
 class Results:
@@ -116,8 +123,8 @@ class Results:
             scored = by_model.get(name, {"trials": 0})
             known[INITIAL_WEIGHTS] = initial_weights(records)
             rows.append(scored | known | _costs(records) | self._published(records[0]))
-        columns = [*COLUMNS, INITIAL_WEIGHTS] if self.fine_tuned else list(COLUMNS)
-        table = pd.DataFrame(rows, columns=columns)
+        extra = [INITIAL_WEIGHTS] if self.fine_tuned else []
+        table = pd.DataFrame(rows, columns=columns() + extra)
         for column in ("parameters", "flops"):
             table[column] = table[column].astype("Float64").round().astype("Int64")
         table["standing"] = [
@@ -147,7 +154,7 @@ class Results:
     @cached_property
     def pairs(self) -> Comparison | None:
         """Paired tests between the models that have all their trials; None for fewer than two."""
-        whole = set(self.comparison.loc[~self.comparison["status"].isin(_UNFINISHED), "model"])
+        whole = set(self.comparison.loc[~self.comparison["status"].isin(UNFINISHED), "model"])
         trials = [trial for trial in self.trials if trial.model in whole]
         folds: dict[int, set[str]] = {}
         for trial in trials:
@@ -234,12 +241,9 @@ def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
 
 
-_UNFINISHED = ("failed", "timeout", "out-of-memory")
-
-
 def worst_status(records: Sequence[TrialRecord]) -> str:
     """Status of a model: ok where every trial is; a mean over the good trials alone would flatter."""
-    order = (*_UNFINISHED, "degenerate", "ok")
+    order = (*UNFINISHED, "degenerate", "ok")
     return min((record.status for record in records), key=order.index)
 
 
@@ -258,17 +262,6 @@ def initial_weights(records: Sequence[TrialRecord]) -> str:
         elif "epochs" in record.identity.get("parameters", {}):
             found.append(RANDOM_WEIGHTS)
     return ", ".join(dict.fromkeys(found))
-
-
-def standing(family: str, status: str) -> int:
-    """Place of a row: models that compete, controls, degenerate, failed ones, shortcut probes."""
-    if family == "probe":
-        return _PROBE
-    if status in _UNFINISHED:
-        return _FAILED
-    if status == "degenerate":
-        return _DEGENERATE
-    return _CONTROL if family == "control" else _RANKED
 
 
 def _costs(records: Sequence[TrialRecord]) -> dict[str, Any]:

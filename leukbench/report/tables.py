@@ -46,7 +46,7 @@ def comparison_table(folder: RunFolder) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns `leukbench.report.results.COLUMNS`. Scores are fractions in 0..1 (``mcc`` -1..1,
+        Columns `leukbench.report.results.columns`. Scores are fractions in 0..1 (``mcc`` -1..1,
         ``brier`` 0..2), means over trials, averages over classes macro; ``trials`` counts those that
         left predictions; ``status`` is ok where every trial is; costs are medians over trials
         (seconds, milliseconds, MiB). ``published_accuracy`` is the string that the paper prints, or

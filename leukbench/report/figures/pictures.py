@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from leukbench.report.figures.data import show_image
 from leukbench.report.figures.style import CLASS_COLOURS, finish, new_figure, shortened
 from leukbench.report.results import Results
+from leukbench.score.arrays import PROBABILITY_PREFIX
 
 EXAMPLES = 4
 HARDEST = 20
@@ -101,7 +102,8 @@ def prediction_examples(results: Results, images_root: Path) -> Figure:
         for ax, row in zip(axes, rows.to_dict("records"), strict=False):
             show_image(ax, images_root / row["image"])
             called = row["y_pred"]
-            ax.set_title(f"{shortened(called, 16)}, {100 * row['p_' + called]:.1f} %", fontsize=9)
+            probability = 100 * row[PROBABILITY_PREFIX + called]
+            ax.set_title(f"{shortened(called, 16)}, {probability:.1f} %", fontsize=9)
             ax.set_xlabel(f"true class {shortened(row['y_true'], 16)}", fontsize=8)
         for ax in axes[len(rows) :]:
             ax.set_visible(False)
