@@ -144,7 +144,7 @@ def _save(
         temperature = fit_temperature(held_out, truth)
     saved.save_model(
         estimator,
-        Path(job["workdir"]) / saved.FOLDER,
+        Path(job["workdir"]),
         name=job["model"],
         framework=job["framework"],
         parameters=job["parameters"],

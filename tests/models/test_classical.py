@@ -12,7 +12,7 @@ from leukbench.machine import available_cores
 from leukbench.models import registry
 from leukbench.models.features import FourierSpectrum, GreyHistogram
 from leukbench.models.testing import tiny_images
-from leukbench.models.training.threads import all_threads
+from leukbench.models.estimators import all_threads
 
 CLASSICAL = [spec.name for spec in registry.specs() if spec.family == "classical"]
 

@@ -136,7 +136,7 @@ def test_saving_is_asked_for_later_and_runs_again_only_what_is_not_kept(
     _folder(tmp_path / "smears")
     more = ("--models", "naive_bayes")
     before = _run(tmp_path, 0.2, *more).records
-    with pytest.raises(UsageError, match="--save-models"):
+    with pytest.raises(UsageError, match="`save_models=True`"):
         SavedModel(RunFolder(tmp_path / "run"), "naive_bayes")
     capsys.readouterr()
     kept = _run(tmp_path, 0.2, *more, "--save-models")
@@ -209,7 +209,7 @@ def test_every_classical_model_survives_being_kept(name: str, tmp_path: Path) ->
         estimator, tmp_path, name=name, framework="sklearn", parameters={"random_state": 0},
         temperature=None, calibration_images=0,
     )  # fmt: skip
-    sums = {file.name: file_sha256(file) for file in tmp_path.iterdir()}
+    sums = {f"model/{file.name}": file_sha256(file) for file in (tmp_path / "model").iterdir()}
     again, described = saved.load_model(tmp_path, sums)
     np.testing.assert_array_equal(again.predict_proba(images), estimator.predict_proba(images))
     assert described["classes"] == ["a", "b", "c"]
