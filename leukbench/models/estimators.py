@@ -52,17 +52,18 @@ class ProbabilisticSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: NDArray[Any], y: ArrayLike) -> ProbabilisticSVM:
         """Fit the SVM and its temperature."""
-        self.classes_, counts = np.unique(np.asarray(y), return_counts=True)
-        folds = min(FOLDS, int(counts.min()))
+        # Scikit-learn 1.9 takes numbers for class indices where it fits a temperature.
+        self.classes_, indices = np.unique(np.asarray(y), return_inverse=True)
+        folds = min(FOLDS, int(np.bincount(indices).min()))
         if folds < 2:
-            self.fitted_ = clone(self.estimator).fit(X, y)
+            self.fitted_ = clone(self.estimator).fit(X, indices)
             return self
         splitter = StratifiedKFold(folds, shuffle=True, random_state=self.random_state)
         scaled = CalibratedClassifierCV(
             self.estimator, method="temperature", cv=splitter, ensemble=False
         )
         with all_threads():  # one fold a thread
-            self.fitted_ = scaled.fit(X, y)
+            self.fitted_ = scaled.fit(X, indices)
         return self
 
     def predict_proba(self, X: NDArray[Any]) -> NDArray[np.float64]:

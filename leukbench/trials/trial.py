@@ -113,7 +113,7 @@ def _explain(
 ) -> str:
     if status == "degenerate":
         return "A model that did not learn is not explained."
-    from leukbench.explain.importance import explain_trial
+    from leukbench.explain.explain_trial import explain_trial
 
     return explain_trial(estimator, images, predictions, workdir)
 

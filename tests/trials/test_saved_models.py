@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import cv2
@@ -213,6 +214,29 @@ def test_every_classical_model_survives_being_kept(name: str, tmp_path: Path) ->
     again, described = saved.load_model(tmp_path, sums)
     np.testing.assert_array_equal(again.predict_proba(images), estimator.predict_proba(images))
     assert described["classes"] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(("name", "number"), [("svm_rbf", 0), ("random_forest", 1)])
+def test_a_model_that_an_earlier_version_saved_is_read(
+    name: str, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 1), dtype=np.uint8)
+    estimator = registry.create(name, random_state=0).fit(images, np.array(["a", "b"] * 10))
+    (old_module, old_name), (module, now) = list(saved.RENAMED_TYPES.items())[number]
+    kind = type(estimator[-1])
+    assert (kind.__module__, kind.__name__) == (module, now)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(kind, "__module__", old_module)
+        earlier.setattr(kind, "__name__", old_name)
+        saved.save_model(
+            estimator, tmp_path, name=name, framework="sklearn", parameters={},
+            temperature=None, calibration_images=0,
+        )  # fmt: skip
+    sums = {f"model/{file.name}": file_sha256(file) for file in (tmp_path / "model").iterdir()}
+    with zipfile.ZipFile(tmp_path / "model" / "model.skops") as archive:
+        assert old_module in archive.read("schema.json").decode()
+    again, _ = saved.load_model(tmp_path, sums)
+    np.testing.assert_array_equal(again.predict_proba(images), estimator.predict_proba(images))
 
 
 @pytest.mark.parametrize("part", sorted(saved.TRUSTED_TYPES))
