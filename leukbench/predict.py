@@ -26,22 +26,10 @@ from leukbench.score.calibration import apply_temperature
 class Prediction:
     """What a model says of one image.
 
-    Attributes
-    ----------
-    image : str
-        The file, as it was given.
-    label : str
-        The most probable class.
-    probability : float
-        Of that class, 0 to 1.
-    probabilities : dict of str to float
-        Of every class, in class order.
-    calibrated : bool
-        Whether a temperature was fitted on held-out images when the model was trained.
-    part : str
-        ``train``, ``validation`` or ``test`` where the very file was part of the run, else empty.
-    heat_map : str
-        The PNG that was written; empty without an explanation.
+    ``label`` is the most probable class and ``probability`` its own; ``probabilities`` has every class,
+    in class order. They are ``calibrated`` where a temperature was fitted on held-out images when the
+    model was trained. ``part`` is ``train``, ``validation`` or ``test`` where the very file was part of
+    the run, and ``heat_map`` the PNG that was written; else both are empty.
     """
 
     image: str

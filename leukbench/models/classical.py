@@ -6,6 +6,7 @@ Features are scaled inside the pipeline, on training images only.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from leukbench.models.registry import ModelSpec, Published
@@ -18,45 +19,39 @@ if TYPE_CHECKING:
 
 ON_FEATURES = "On the Fourier spectrum and the 256-bin histogram, scaled to unit variance: "
 
+_spec = partial(ModelSpec, family="classical", framework="sklearn")
+
 SPECS = (
-    ModelSpec(
+    _spec(
         name="svm_rbf",
         title="SVM (RBF)",
-        family="classical",
         target="leukbench.models.classical:svm_rbf",
         reference="Cortes and Vapnik 1995, doi:10.1007/BF00994018",
-        framework="sklearn",
         recipe=ON_FEATURES + "Gaussian kernel, C 1, probabilities by temperature scaling of "
         "cross-validated decision values.",
         published=Published("73.02", "89.47", "53.12", "65.9", "66.66", source=QUOTED_IN_PAPER),
     ),
-    ModelSpec(
+    _spec(
         name="naive_bayes",
         title="Naive Bayes",
-        family="classical",
         target="leukbench.models.classical:naive_bayes",
         reference="Rish 2001, An empirical study of the naive Bayes classifier",
-        framework="sklearn",
         recipe=ON_FEATURES + "Gaussian naive Bayes.",
         published=Published("74.6", "69.05", "90.65", "85.71", "78.37", source=QUOTED_IN_PAPER),
     ),
-    ModelSpec(
+    _spec(
         name="decision_tree",
         title="Decision tree",
-        family="classical",
         target="leukbench.models.classical:decision_tree",
         reference="Breiman et al. 1984, Classification and Regression Trees",
-        framework="sklearn",
         recipe=ON_FEATURES + "one tree, fully grown, Gini impurity.",
         published=Published("96.77", "94.11", "100", "100", "96.96", source=QUOTED_IN_PAPER),
     ),
-    ModelSpec(
+    _spec(
         name="random_forest",
         title="Random forest",
-        family="classical",
         target="leukbench.models.classical:random_forest",
         reference="Breiman 2001, doi:10.1023/A:1010933404324",
-        framework="sklearn",
         recipe=ON_FEATURES + "100 trees, fully grown, Gini impurity.",
         published=Published("96.83", "100", "93.75", "93.93", "96.77", source=QUOTED_IN_PAPER),
     ),

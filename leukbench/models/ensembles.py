@@ -7,6 +7,7 @@ paper's other classical models.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from leukbench.errors import UsageError
@@ -19,46 +20,39 @@ if TYPE_CHECKING:
 
     from leukbench.models.estimators import ProbabilisticSVM
 
-_REFERENCE = "Moshavash et al. 2018, doi:10.1007/s10278-018-0074-y"
-_DEPARTURES = (
-    "The paper's two features, where the source has shape, colour and texture of segmented cells.",
+_spec = partial(
+    ModelSpec,
+    family="ensemble",
+    framework="sklearn",
+    reference="Moshavash et al. 2018, doi:10.1007/s10278-018-0074-y",
+    departures=(
+        "The paper's two features, where the source has shape, colour and texture of segmented cells.",
+    ),
 )
 
 SPECS = (
-    ModelSpec(
+    _spec(
         name="ensemble_e1",
         title="Ensemble E1",
-        family="ensemble",
         target="leukbench.models.ensembles:ensemble_e1",
-        reference=_REFERENCE,
-        framework="sklearn",
         recipe=ON_FEATURES + "5 nearest neighbours, decision tree, SVM with Gaussian kernel, naive "
         "Bayes; mean of their probabilities.",
         published=Published("75.00", "64.47", None, "54.24", "0.78", source=QUOTED_IN_PAPER),
-        departures=_DEPARTURES,
     ),
-    ModelSpec(
+    _spec(
         name="ensemble_e2",
         title="Ensemble E2",
-        family="ensemble",
         target="leukbench.models.ensembles:ensemble_e2",
-        reference=_REFERENCE,
-        framework="sklearn",
         recipe=ON_FEATURES
         + "SVMs with linear, Gaussian and quadratic kernels, perceptron with one "
         "hidden layer of 100; mean of their probabilities.",
         published=Published("89.81", "81.67", None, "81.36", "0.89", source=QUOTED_IN_PAPER),
-        departures=_DEPARTURES,
     ),
-    ModelSpec(
+    _spec(
         name="ensemble_e3",
         title="Ensemble E3",
-        family="ensemble",
         target="leukbench.models.ensembles:ensemble_e3",
-        reference=_REFERENCE,
-        framework="sklearn",
         recipe=ON_FEATURES + "SVM with quadratic kernel.",
-        departures=_DEPARTURES,
     ),
 )
 

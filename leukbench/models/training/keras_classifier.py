@@ -119,21 +119,11 @@ class KerasClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         monitor_data: Pair | None = None,
         on_epoch: OnEpoch | None = None,
     ) -> KerasClassifier:
-        """Train the network from its initial weights.
+        """Train the network from its initial weights, on images (n, height, width, channels).
 
-        Parameters
-        ----------
-        X : numpy.ndarray of uint8, shape (n, height, width, channels)
-            Training images.
-        y : array of shape (n,)
-            Their labels, text or numbers.
-        validation_data : tuple of (X, y), optional
-            Held-out images that early stopping may use.
-        monitor_data : tuple of (X, y), optional
-            Images whose loss and accuracy are recorded after each epoch and nothing else. Ignored
-            where there are validation data.
-        on_epoch : callable, optional
-            Called after each epoch with its number (from 1) and its row of the curve.
+        Early stopping may use the images and labels of ``validation_data``. Of ``monitor_data`` loss
+        and accuracy are recorded after each epoch and nothing else; they are ignored where there are
+        validation data. ``on_epoch`` gets the number of each epoch (from 1) and its row of the curve.
         """
         self._check_parameters()
         images = check_images(X)
@@ -153,14 +143,10 @@ class KerasClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             curve = _Curve(head, monitored, on_epoch)
             callbacks: list[Any] = [keras.callbacks.TerminateOnNaN(), curve]
             if self.patience is not None and validation_data is not None:
-                callbacks.append(
-                    keras.callbacks.EarlyStopping(
-                        monitor=f"val_{head}loss",
-                        mode="min",
-                        patience=self.patience,
-                        restore_best_weights=True,
-                    )
+                best = keras.callbacks.EarlyStopping(
+                    f"val_{head}loss", patience=self.patience, mode="min", restore_best_weights=True
                 )
+                callbacks.append(best)
             network.fit(
                 shuffled_batches(
                     images, _repeat(targets, heads), batch_size=self.batch_size, seed=seed

@@ -190,25 +190,23 @@ def _reorder_first_hidden(layers: list[Any], stored: list[Arrays]) -> None:
 
 
 def _put(layers: list[Any], stored: list[Arrays], network: str, origin: str) -> None:
-    """Set the weights layer by layer, after all shapes were compared."""
+    """Set the weights layer by layer, once the shapes of all but the last are seen to fit."""
     if len(layers) != len(stored):
         raise DataError(
             f"{origin} has {len(stored)} layers with weights, {network} has {len(layers)}: "
             "give the weights of that network."
         )
-    pairs = list(zip(layers, stored, strict=True))
-    shapes = [
-        [w.shape for w in layer.weights] == [a.shape for a in arrays] for layer, arrays in pairs
-    ]
-    for (layer, _), same in zip(pairs[:-1], shapes[:-1], strict=True):
-        if not same:
+    fitting = []
+    for layer, arrays in zip(layers, stored, strict=True):
+        if [w.shape for w in layer.weights] == [a.shape for a in arrays]:
+            fitting.append((layer, arrays))
+        elif layer is not layers[-1]:
             raise DataError(
                 f"{origin} has other shapes than {network} at its layer {layer.name}: "
                 "give the weights of that network."
             )
-    for (layer, arrays), same in zip(pairs, shapes, strict=True):
-        if same:
-            layer.set_weights([np.asarray(array) for array in arrays])
+    for layer, arrays in fitting:
+        layer.set_weights([np.asarray(array) for array in arrays])
 
 
 def _first_line(error: Exception) -> str:
