@@ -216,25 +216,24 @@ def test_every_classical_model_survives_being_kept(name: str, tmp_path: Path) ->
     assert described["classes"] == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize(("name", "number"), [("svm_rbf", 0), ("random_forest", 1)])
+@pytest.mark.parametrize("name", ["svm_rbf", "random_forest"])
 def test_a_model_that_an_earlier_version_saved_is_read(
-    name: str, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 1), dtype=np.uint8)
     estimator = registry.create(name, random_state=0).fit(images, np.array(["a", "b"] * 10))
-    (old_module, old_name), (module, now) = list(saved.RENAMED_TYPES.items())[number]
-    kind = type(estimator[-1])
-    assert (kind.__module__, kind.__name__) == (module, now)
+    saved.save_model(
+        estimator, tmp_path, name=name, framework="sklearn", parameters={}, temperature=None,
+        calibration_images=0,
+    )  # fmt: skip
+    file = tmp_path / "model" / "model.skops"
     with monkeypatch.context() as earlier:
-        earlier.setattr(kind, "__module__", old_module)
-        earlier.setattr(kind, "__name__", old_name)
-        saved.save_model(
-            estimator, tmp_path, name=name, framework="sklearn", parameters={},
-            temperature=None, calibration_images=0,
-        )  # fmt: skip
-    sums = {f"model/{file.name}": file_sha256(file) for file in (tmp_path / "model").iterdir()}
-    with zipfile.ZipFile(tmp_path / "model" / "model.skops") as archive:
-        assert old_module in archive.read("schema.json").decode()
+        names = {now: before for before, now in saved.RENAMED_TYPES.items()}
+        earlier.setattr(saved, "RENAMED_TYPES", names)
+        file.write_bytes(saved._with_present_names(file.read_bytes()))
+    with zipfile.ZipFile(file) as archive:
+        assert b"leukbench.models.estimators" not in archive.read("schema.json")
+    sums = {f"model/{one.name}": file_sha256(one) for one in file.parent.iterdir()}
     again, _ = saved.load_model(tmp_path, sums)
     np.testing.assert_array_equal(again.predict_proba(images), estimator.predict_proba(images))
 
