@@ -113,7 +113,7 @@ def _explain(
 ) -> str:
     if status == "degenerate":
         return "A model that did not learn is not explained."
-    from leukbench.explain.importance import explain_trial
+    from leukbench.explain.explain_trial import explain_trial
 
     return explain_trial(estimator, images, predictions, workdir)
 
@@ -144,7 +144,7 @@ def _save(
         temperature = fit_temperature(held_out, truth)
     saved.save_model(
         estimator,
-        Path(job["workdir"]) / saved.FOLDER,
+        Path(job["workdir"]),
         name=job["model"],
         framework=job["framework"],
         parameters=job["parameters"],

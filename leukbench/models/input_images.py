@@ -11,17 +11,7 @@ from leukbench.errors import UsageError
 
 
 def check_images(X: Any) -> NDArray[np.uint8]:
-    """Return the images as they are, or say what is wrong with them.
-
-    Parameters
-    ----------
-    X : array of uint8, shape (n, height, width, channels)
-        One or three channels. A memory-mapped array is not copied.
-
-    Returns
-    -------
-    numpy.ndarray
-        The same memory.
+    """Return the images, not copied: uint8, shape (n, height, width, 1 or 3).
 
     Raises
     ------

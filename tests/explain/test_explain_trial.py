@@ -13,8 +13,9 @@ from sklearn.pipeline import Pipeline
 
 from leukbench.checks.verify import verify_run
 from leukbench.cli.app import run_command_line
+from leukbench.explain.explain_trial import explain_trial
 from leukbench.explain.feature_groups import WHOLE
-from leukbench.explain.importance import MOST_IMAGES, explain_trial
+from leukbench.explain.importance import MOST_IMAGES
 from leukbench.models.classical import on_features
 from leukbench.runfolder import HEAT_MAPS, IMPORTANCE, RunFolder
 
