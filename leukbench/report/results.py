@@ -16,7 +16,13 @@ from leukbench.score.arrays import groups_from_split
 from leukbench.score.comparisons import Comparison, compare
 from leukbench.score.members import UNRANKED_FAMILIES, ModelTrials, models_of
 from leukbench.score.per_class import classification_report, confusion_counts
-from leukbench.score.summary import COMPARISON_METRICS, comparison_scores, summarise
+from leukbench.score.summary import (
+    COMPARISON_METRICS,
+    UNFINISHED,
+    comparison_scores,
+    standing,
+    summarise,
+)
 from leukbench.score.trials import TrialPredictions
 
 PAPER_DATASET = "all-pbs"
@@ -46,7 +52,6 @@ _COST = {
     "predict_ms_per_image": "predict_ms_per_image",
     "peak_memory_mb": "peak_memory_mb",
 }
-_RANKED, _CONTROL, _DEGENERATE, _FAILED, _PROBE = range(5)
 
 
 class Results:
@@ -147,7 +152,7 @@ class Results:
     @cached_property
     def pairs(self) -> Comparison | None:
         """Paired tests between the models that have all their trials; None for fewer than two."""
-        whole = set(self.comparison.loc[~self.comparison["status"].isin(_UNFINISHED), "model"])
+        whole = set(self.comparison.loc[~self.comparison["status"].isin(UNFINISHED), "model"])
         trials = [trial for trial in self.trials if trial.model in whole]
         folds: dict[int, set[str]] = {}
         for trial in trials:
@@ -234,12 +239,9 @@ def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
 
 
-_UNFINISHED = ("failed", "timeout", "out-of-memory")
-
-
 def worst_status(records: Sequence[TrialRecord]) -> str:
     """Status of a model: ok where every trial is; a mean over the good trials alone would flatter."""
-    order = (*_UNFINISHED, "degenerate", "ok")
+    order = (*UNFINISHED, "degenerate", "ok")
     return min((record.status for record in records), key=order.index)
 
 
@@ -258,17 +260,6 @@ def initial_weights(records: Sequence[TrialRecord]) -> str:
         elif "epochs" in record.identity.get("parameters", {}):
             found.append(RANDOM_WEIGHTS)
     return ", ".join(dict.fromkeys(found))
-
-
-def standing(family: str, status: str) -> int:
-    """Place of a row: models that compete, controls, degenerate, failed ones, shortcut probes."""
-    if family == "probe":
-        return _PROBE
-    if status in _UNFINISHED:
-        return _FAILED
-    if status == "degenerate":
-        return _DEGENERATE
-    return _CONTROL if family == "control" else _RANKED
 
 
 def _costs(records: Sequence[TrialRecord]) -> dict[str, Any]:

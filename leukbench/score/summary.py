@@ -28,7 +28,21 @@ COMPARISON_METRICS = (
 )  # fmt: skip
 """The scores of ``comparison.csv``, in its order."""
 
+UNFINISHED = ("failed", "timeout", "out-of-memory")
+"""Statuses of trials that left no predictions."""
+
 _KEPT_CELLS = 8_000_000
+
+
+def standing(family: str, status: str) -> int:
+    """Sort key of a table's rows: ranked models, controls, degenerate, failed ones, probes."""
+    if family == "probe":
+        return 4
+    if status in UNFINISHED:
+        return 3
+    if status == "degenerate":
+        return 2
+    return 1 if family == "control" else 0
 
 
 def proportion_over_trials(
@@ -267,12 +281,6 @@ def comparison_scores(
             "accuracy_low": bounds.low,
             "accuracy_high": bounds.high,
         }
-        rows.append((_standing(model), -accuracy, row | means))
+        rows.append((standing(model.family, model.status), -accuracy, row | means))
     rows.sort(key=lambda entry: entry[:2])
     return pd.DataFrame([row for _, _, row in rows])
-
-
-def _standing(model: ModelTrials) -> int:
-    if model.ranked:
-        return 0
-    return {"control": 2, "probe": 3}.get(model.family, 1)

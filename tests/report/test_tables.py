@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
 
-from leukbench.report.results import Results, standing, worst_status
+from leukbench.report.results import Results, worst_status
 from leukbench.report.tables import (
     classification_table,
     comparison_latex,
@@ -20,6 +20,7 @@ from leukbench.report.tables import (
     write_tables,
 )
 from leukbench.runfolder import RunFolder
+from leukbench.score.summary import standing
 from tests.fake_run import CLASSES, MODELS, PROBE, FakeModel, make_run
 from tests.report.conftest import NASTY_TITLE
 

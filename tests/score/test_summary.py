@@ -121,7 +121,7 @@ def test_the_comparison_has_its_columns_and_ranks_only_who_competes() -> None:
             made("modified_cnn", 2),
         ]
     )
-    assert table["model"].tolist() == ["modified_cnn", "svm_rbf", "vgg16", "majority", "colour"]
+    assert table["model"].tolist() == ["modified_cnn", "svm_rbf", "majority", "vgg16", "colour"]
     head = [
         "model",
         "title",
