@@ -5,19 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import math
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import zip_longest
-from pathlib import Path
 
 import pandas as pd
 
 from leukbench.errors import LeukbenchError
-from leukbench.report.figures import hardest_csv
+from leukbench.report.hardest import hardest_csv
 from leukbench.report.results import Results
-from leukbench.report.tables import write_tables
+from leukbench.report.tables import table_texts
 from leukbench.runfolder import RunFolder
 
 Found = tuple[str, str]
@@ -26,10 +24,6 @@ Found = tuple[str, str]
 Frames = Sequence[tuple[int, pd.DataFrame]]
 """Fold and predictions of each trial of one model."""
 
-TABLES = (
-    "comparison.csv", "comparison.md", "comparison.tex",
-    "classification_report.csv", "classification_report.md",
-)  # fmt: skip
 HARDEST = "figures/hardest.csv"
 AVERAGES = ("accuracy", "macro avg", "weighted avg")
 RELATIVE = 1e-9
@@ -45,14 +39,9 @@ def check_tables(folder: RunFolder) -> list[Found]:
     found: list[Found] = []
     results = Results(folder)
     try:
-        with tempfile.TemporaryDirectory() as place:
-            copy = Path(place)
-            text = (folder.path / "run.json").read_text(encoding="utf-8")
-            (copy / "run.json").write_text(text, encoding="utf-8")
-            write_tables(RunFolder(copy), results)
-            again = {name: (copy / name).read_text(encoding="utf-8") for name in TABLES}
-            if (folder.path / HARDEST).is_file():
-                again[HARDEST] = hardest_csv(results)
+        again = table_texts(results)
+        if (folder.path / HARDEST).is_file():
+            again[HARDEST] = hardest_csv(results)
     except (LeukbenchError, ValueError, KeyError, TypeError) as error:
         # whatever a damaged record or prediction makes of the computation is a finding, not a fault
         return [("comparison.csv", f"cannot be computed again: {type(error).__name__} {error}")]

@@ -16,11 +16,11 @@ from scipy import fft
 from sklearn.pipeline import FeatureUnion
 
 from leukbench.models.features import ColourHistogram, FourierSpectrum, GreyHistogram
+from leukbench.runfolder import WHOLE_FEATURE
 
 RINGS = 8
 GREY_BANDS = 8
 COLOUR_BANDS = 4
-WHOLE = "all of it"
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _rings(height: int, width: int) -> Iterator[FeatureGroup]:
     radius = np.hypot(fft.fftfreq(height)[:, None], fft.rfftfreq(width)[None, :]).ravel()
     edges = np.linspace(0.0, radius.max(), RINGS + 1)
     ring = np.digitize(radius, edges[1:-1])
-    yield FeatureGroup("Fourier spectrum", WHOLE, np.arange(len(radius)))
+    yield FeatureGroup("Fourier spectrum", WHOLE_FEATURE, np.arange(len(radius)))
     for number in range(RINGS):
         columns = np.flatnonzero(ring == number)
         if len(columns):
@@ -100,7 +100,7 @@ def _rings(height: int, width: int) -> Iterator[FeatureGroup]:
 def _bands(feature: str, bins: int, bands: int, start: int) -> Iterator[FeatureGroup]:
     """Bands of a histogram's bins, by the values 0..255 that fall into them."""
     step = 256 // bins
-    yield FeatureGroup(feature, WHOLE, np.arange(bins) + start)
+    yield FeatureGroup(feature, WHOLE_FEATURE, np.arange(bins) + start)
     for columns in np.array_split(np.arange(bins), min(bands, bins)):
         name = f"values {columns[0] * step}–{(columns[-1] + 1) * step - 1}"
         yield FeatureGroup(feature, name, columns + start)

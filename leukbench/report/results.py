@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from leukbench.records import TrialRecord
+from leukbench.records import PublishedValues, TrialRecord
 from leukbench.report.formats import NOT_REPORTED
 from leukbench.runfolder import RunFolder
 from leukbench.score.arrays import groups_from_split
@@ -27,10 +27,6 @@ from leukbench.score.trials import TrialPredictions
 
 PAPER_DATASET = "all-pbs"
 """The catalogue's name of the dataset that the published values with ``same_data`` belong to."""
-
-SAME_DATA = "this data set"
-OTHER_DATA = "another data set"
-_OTHER_DATA_IN_SOURCE = " and other data"
 
 COLUMNS = (
     "model", "title", "family", "status", "trials",
@@ -55,13 +51,7 @@ _COST = {
 
 
 class Results:
-    """Everything that is derived from one run folder.
-
-    Parameters
-    ----------
-    folder : RunFolder
-        The run; nothing is written to it.
-    """
+    """Everything that is derived from one run folder; nothing is written to it."""
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
@@ -79,8 +69,7 @@ class Results:
     @cached_property
     def members(self) -> dict[str, ModelTrials]:
         """Trials as arrays, by model."""
-        found = models_of(self.trials) if self.trials else []
-        return {model.model: model for model in found}
+        return {own.model: own for own in models_of(self.trials)} if self.trials else {}
 
     @cached_property
     def records(self) -> dict[str, list[TrialRecord]]:
@@ -96,31 +85,36 @@ class Results:
         return {name: records[0].title for name, records in self.records.items()}
 
     @cached_property
+    def published(self) -> dict[str, PublishedValues]:
+        """What papers print, by model; `same_data` is whether they measured on this run's images."""
+        return published_values(self.folder)
+
+    @cached_property
     def fine_tuned(self) -> bool:
         """Whether any network started from trained weights: a column then says which."""
-        return any(
-            initial_weights(records) not in ("", RANDOM_WEIGHTS)
-            for records in self.records.values()
-        )
+        starts = {initial_weights(records) for records in self.records.values()}
+        return bool(starts - {"", RANDOM_WEIGHTS})
 
     @cached_property
     def comparison(self) -> pd.DataFrame:
         """``comparison.csv``: one row a model; see `leukbench.report.tables.comparison_table`."""
         scores = comparison_scores(self.trials, self.groups) if self.trials else pd.DataFrame()
-        by_model: dict[str, dict[Any, Any]] = {
-            row["model"]: row for row in scores.to_dict("records")
-        }
+        by_model = {row["model"]: row for row in rows_of(scores)}
         rows = []
         for name, records in self.records.items():
-            known: dict[str, Any] = {
+            published = self.published.get(name)
+            printed = published.accuracy if published else ""
+            row = by_model.get(name, {"trials": 0}) | _costs(records)
+            row |= {
                 "model": name,
                 "title": records[0].title,
                 "family": records[0].family,
                 "status": worst_status(records),
+                "published_accuracy": printed or NOT_REPORTED,
+                "published_source": source_text(published) if published and printed else "",
+                INITIAL_WEIGHTS: initial_weights(records),
             }
-            scored = by_model.get(name, {"trials": 0})
-            known[INITIAL_WEIGHTS] = initial_weights(records)
-            rows.append(scored | known | _costs(records) | self._published(records[0]))
+            rows.append(row)
         columns = [*COLUMNS, INITIAL_WEIGHTS] if self.fine_tuned else list(COLUMNS)
         table = pd.DataFrame(rows, columns=columns)
         for column in ("parameters", "flops"):
@@ -133,6 +127,23 @@ class Results:
             ["standing", "accuracy"], ascending=[True, False], kind="stable", na_position="last"
         )
         return table.drop(columns="standing").reset_index(drop=True)
+
+    @cached_property
+    def scored(self) -> pd.DataFrame:
+        """Rows of `comparison` that have an accuracy."""
+        rows = self.comparison
+        return rows[rows["accuracy"].notna()].reset_index(drop=True)
+
+    @cached_property
+    def ranked(self) -> pd.DataFrame:
+        """Rows of `comparison` that compete, best first."""
+        rows = self.comparison
+        return rows[~rows["family"].isin(UNRANKED_FAMILIES) & (rows["status"] == "ok")]
+
+    @cached_property
+    def probes(self) -> pd.DataFrame:
+        """Rows of the shortcut probes that have a score, best first."""
+        return self.scored[self.scored["family"] == "probe"]
 
     @cached_property
     def classification(self) -> pd.DataFrame:
@@ -171,18 +182,6 @@ class Results:
         return tuple(plain.unique())
 
     @cached_property
-    def ranked(self) -> pd.DataFrame:
-        """Rows of `comparison` that compete, best first."""
-        rows = self.comparison
-        return rows[~rows["family"].isin(UNRANKED_FAMILIES) & (rows["status"] == "ok")]
-
-    @cached_property
-    def probes(self) -> pd.DataFrame:
-        """Rows of the shortcut probes that have a score, best first."""
-        rows = self.comparison
-        return rows[(rows["family"] == "probe") & rows["accuracy"].notna()]
-
-    @cached_property
     def coverage(self) -> dict[str, str]:
         """By model that was tested on some of the folds alone where others were on more, how many."""
         folds = {name: {m.fold for m in model.members} for name, model in self.members.items()}
@@ -207,36 +206,35 @@ class Results:
         """Trials of a model that left no predictions or are degenerate."""
         return [record for record in self.records[model] if record.status != "ok"]
 
-    def belongs(self, record: TrialRecord) -> bool:
-        """Whether the published value of a model was measured on this run's dataset and classes."""
-        run = self.folder.run
-        return bool(
-            record.published
-            and record.published.same_data
-            and run.dataset.catalog == PAPER_DATASET
-            and run.protocol.task == "all"
-        )
-
-    def _published(self, record: TrialRecord) -> dict[str, Any]:
-        published = record.published
-        if published is None or not published.accuracy:
-            return {"published_accuracy": NOT_REPORTED, "published_source": ""}
-        return {
-            "published_accuracy": published.accuracy,
-            "published_source": self.source(record),
-        }
-
-    def source(self, record: TrialRecord) -> str:
-        """Where a model's published values stand, and of which data they are, which is said once."""
-        if record.published is None:
-            return ""
-        where = SAME_DATA if self.belongs(record) else OTHER_DATA
-        return f"{record.published.source.removesuffix(_OTHER_DATA_IN_SOURCE)}; {where}"
-
 
 def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows of a table as dictionaries."""
     return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def published_values(folder: RunFolder) -> dict[str, PublishedValues]:
+    """Values that papers print for the models of a run, by model.
+
+    `same_data` is whether they were measured on the images and classes of this run, which their
+    source then need not say.
+    """
+    run = folder.run
+    paper = run.dataset.catalog == PAPER_DATASET and run.protocol.task == "all"
+    return {
+        record.model: record.published.model_copy(
+            update={
+                "same_data": paper and record.published.same_data,
+                "source": record.published.source.removesuffix(" and other data"),
+            }
+        )
+        for record in folder.records
+        if record.published
+    }
+
+
+def source_text(published: PublishedValues) -> str:
+    """Write where a published value stands, and of which data it is."""
+    return f"{published.source}; {'this' if published.same_data else 'another'} data set"
 
 
 def worst_status(records: Sequence[TrialRecord]) -> str:
@@ -250,23 +248,22 @@ def initial_weights(records: Sequence[TrialRecord]) -> str:
 
     Empty for what is no network.
     """
-    found = []
+    starts = []
     for record in records:
-        name, _, digest = str(record.identity.get("parameters", {}).get("weights", "")).partition(
-            " "
-        )
+        parameters = record.identity.get("parameters", {})
+        name, _, digest = str(parameters.get("weights", "")).partition(" ")
         if name:
-            found.append(f"{name} ({digest[:8]})" if digest else name)
-        elif "epochs" in record.identity.get("parameters", {}):
-            found.append(RANDOM_WEIGHTS)
-    return ", ".join(dict.fromkeys(found))
+            starts.append(f"{name} ({digest[:8]})" if digest else name)
+        elif "epochs" in parameters:
+            starts.append(RANDOM_WEIGHTS)
+    return ", ".join(dict.fromkeys(starts))
 
 
 def _costs(records: Sequence[TrialRecord]) -> dict[str, Any]:
     """Medians over the trials that have the number."""
     costs = {}
     for column, key in _COST.items():
-        known = [getattr(record, key) for record in records if record.scored]
-        known = [value for value in known if value is not None]
-        costs[column] = float(np.median(known)) if known else float("nan")
+        values = [getattr(record, key) for record in records if record.scored]
+        values = [value for value in values if value is not None]
+        costs[column] = float(np.median(values)) if values else float("nan")
     return costs

@@ -94,7 +94,7 @@ def test_published_values_stay_as_printed_and_say_whose_data_they_are(tmp_path: 
     text = comparison_markdown(Results(folder))
     assert "| 96.83 % † |" in text
     assert "| 97.69 % |" in text
-    assert "it did not come back, the measured value is 12.7 points below" in text
+    assert "could not be reproduced, the measured one is 12.7 points below it" in text
 
 
 def test_other_data_are_told_once(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_probe_within_the_best_models_interval_stands_in_the_first_line(tmp_path
 
 def test_weak_probe_is_no_warning(mixed: RunFolder) -> None:
     text = comparison_markdown(Results(mixed))
-    assert not text.startswith("**A model need not")
+    assert not text.startswith("**A high accuracy here")
     assert "The best shortcut probe, “Six colour numbers, 5-NN”, reaches" in text
 
 

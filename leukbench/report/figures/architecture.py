@@ -10,7 +10,8 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from leukbench.report.figures.style import INK, finish, new_figure, shortened
+from leukbench.report.figures.spec import FigureSpec
+from leukbench.report.figures.style import INK, new_figure, shortened
 from leukbench.report.formats import count
 from leukbench.report.results import Results
 
@@ -52,7 +53,7 @@ def networks(results: Results) -> dict[str, Sequence[Mapping[str, Any]]]:
 
 
 def architecture(results: Results) -> Figure:
-    """A bar a layer: its height is the side of the feature map, its colour the kind of layer."""
+    """One bar per layer: its height is the side of the feature map, its colour the kind of layer."""
     found = networks(results)
     figure = new_figure(8.8, 1.55 * len(found) + 0.9)
     axes = figure.subplots(len(found), 1, squeeze=False)[:, 0]
@@ -71,7 +72,7 @@ def architecture(results: Results) -> Figure:
         loc="outside lower center",
         ncols=len(kinds),
     )
-    return finish(figure, "Architectures", synthetic=results.folder.synthetic)
+    return figure
 
 
 def _network(ax: Axes, layers: Sequence[Mapping[str, Any]]) -> None:
@@ -97,10 +98,20 @@ def _network(ax: Axes, layers: Sequence[Mapping[str, Any]]) -> None:
     ax.minorticks_off()
     ax.set_xlim(-0.8, len(layers) - 0.2)
     ax.set_xticks([])
-    ax.set_ylabel("side")
+    ax.set_ylabel("side, pixels")
 
 
 def _bar(place: int, side: int) -> list[tuple[float, float]]:
     """Corners of a bar from the lower edge of the axes."""
     left, right = place - 0.425, place + 0.425
     return [(left, _FLOOR), (left, side), (right, side), (right, _FLOOR)]
+
+
+ARCHITECTURE = FigureSpec(
+    name="architecture",
+    title="Architectures",
+    caption="One row per network: one bar per layer, as high as the side of its feature map in "
+    "pixels. The layers stand in each model's section.",
+    draw=architecture,
+    possible=lambda results: bool(networks(results)),
+)

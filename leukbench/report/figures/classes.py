@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from leukbench.report.figures.style import finish, new_figure, shortened, small_multiples
+from leukbench.report.figures.spec import FigureSpec
+from leukbench.report.figures.style import new_figure, shortened, small_multiples
 from leukbench.report.results import Results
 
 _INCHES_A_LETTER = 0.07
@@ -40,11 +41,8 @@ def confusion(results: Results) -> Figure:
     figure.supylabel("true class", fontsize=9)
     figure.supxlabel("predicted class", fontsize=9)
     trials = "" if len(results.trials) == len(names) else ", means over seeds"
-    return finish(
-        figure,
-        f"Confusion: percent of the true class (images{trials})",
-        synthetic=results.folder.synthetic,
-    )
+    figure.suptitle(f"Confusion matrices: percent of the true class (images{trials})")
+    return figure
 
 
 def _matrix(ax: Axes, counts: pd.DataFrame) -> None:
@@ -113,4 +111,20 @@ def per_class(results: Results) -> Figure:
             [shortened(results.titles[name], 30) for name in order],
             [shortened(name, 14) for name in classes],
         )
-    return finish(figure, "Each class against the rest", synthetic=results.folder.synthetic)
+    return figure
+
+
+CONFUSION = FigureSpec(
+    name="confusion",
+    title="Confusion matrices",
+    caption="One matrix per model: rows are true, columns predicted classes; percent of the row, and "
+    "images in brackets. The numbers stand in each model's section.",
+    draw=confusion,
+)
+PER_CLASS = FigureSpec(
+    name="per_class",
+    title="Sensitivity and specificity of each class",
+    caption="Sensitivity and specificity, in percent, of each class against the rest; one row per "
+    "model.",
+    draw=per_class,
+)

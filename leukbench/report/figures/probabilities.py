@@ -13,13 +13,8 @@ from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from leukbench.report.figures.style import (
-    INK,
-    colour_of,
-    finish,
-    shortened,
-    small_multiples,
-)
+from leukbench.report.figures.spec import FigureSpec
+from leukbench.report.figures.style import INK, colour_of, shortened, small_multiples
 from leukbench.report.results import Results, rows_of
 from leukbench.score.arrays import Arrays, FloatArray
 from leukbench.score.calibration import reliability
@@ -123,7 +118,8 @@ def _curves(
     figure.supxlabel(axes_names[0], fontsize=9)
     trials = max((len(band) for band in bands.values()), default=1)
     note = ", band: all trials" if trials > 1 else ""
-    return finish(figure, title + note, synthetic=results.folder.synthetic)
+    figure.suptitle(title + note)
+    return figure
 
 
 def calibration(results: Results) -> Figure:
@@ -143,13 +139,9 @@ def calibration(results: Results) -> Figure:
             filled["confidence"], filled["accuracy"], s=sizes, color=colour, clip_on=False, zorder=3
         )
         ax.set_title(f"{shortened(results.titles[name], 26)}\nECE {rows[name]['ece']:.3f}")
-    figure.supylabel("share right", fontsize=9)
-    figure.supxlabel("highest probability", fontsize=9)
-    return finish(
-        figure,
-        "Calibration: a point a bin, larger with more images",
-        synthetic=results.folder.synthetic,
-    )
+    figure.supylabel("share of right predictions", fontsize=9)
+    figure.supxlabel("probability of the predicted class", fontsize=9)
+    return figure
 
 
 def _reliability(results: Results, model: str) -> pd.DataFrame | None:
@@ -186,3 +178,31 @@ def _unit_square(axes: Sequence[Axes]) -> None:
         ax.set_ylim(-0.02, 1.02)
         ax.set_xticks([0, 0.5, 1])
         ax.set_yticks([0, 0.5, 1])
+
+
+_PANELS = (
+    "One panel per model: {}, mean over classes; the band spans all trials, the dotted lines are "
+    "the lowest and the highest curve of all models. Controls and probes are not shown."
+)
+ROC = FigureSpec(
+    name="roc",
+    title="ROC curves",
+    caption=_PANELS.format("true against false positive rate"),
+    draw=roc,
+    possible=has_probabilities,
+)
+PRECISION_RECALL = FigureSpec(
+    name="precision_recall",
+    title="Precision against recall",
+    caption=_PANELS.format("precision against recall"),
+    draw=precision_recall,
+    possible=has_probabilities,
+)
+CALIBRATION = FigureSpec(
+    name="calibration",
+    title="Calibration: one point per bin, larger with more images",
+    caption="One panel per model: share of right predictions against the probability of the predicted "
+    "class. Points below the diagonal are overconfident. Controls and probes are not shown.",
+    draw=calibration,
+    possible=has_probabilities,
+)

@@ -1,4 +1,4 @@
-"""Who leads: accuracy with intervals beside published values, and the critical-difference diagram."""
+"""Models side by side: accuracy beside published values, and the critical-difference diagram."""
 
 from __future__ import annotations
 
@@ -8,34 +8,35 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from leukbench.records import PublishedValues
+from leukbench.report.figures.spec import FigureSpec
 from leukbench.report.figures.style import (
     INK,
     PALE,
     colour_of,
-    finish,
     marker_of,
     new_figure,
     shortened,
 )
 from leukbench.report.formats import published_fraction
-from leukbench.report.results import SAME_DATA, Results, rows_of
+from leukbench.report.results import Results, rows_of
 
 
 def comparison(results: Results) -> Figure:
     """Accuracy of every model with its interval; published values beside it, marked by their data."""
-    rows = results.comparison[results.comparison["accuracy"].notna()].reset_index(drop=True)
+    rows = results.scored
     figure = new_figure(7.6, 1.6 + 0.3 * len(rows))
     ax = figure.subplots()
     for place, row in enumerate(rows_of(rows)):
         _interval(ax, place, row)
-        _published(ax, place, row)
+        _published(ax, place, results.published.get(row["model"]))
     _separators(ax, rows, results)
     ax.set_yticks(range(len(rows)), [shortened(title, 34) for title in rows["title"]])
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.set_xlabel("accuracy on test images, percent (bar: 95 % interval)")
     ax.grid(axis="x", color=PALE, linewidth=0.5)
-    _legend(ax, rows)
-    return finish(figure, "Accuracy of every model", synthetic=results.folder.synthetic)
+    _legend(ax, rows, results)
+    return figure
 
 
 def _interval(ax: Axes, place: int, row: dict[str, Any]) -> None:
@@ -49,11 +50,11 @@ def _interval(ax: Axes, place: int, row: dict[str, Any]) -> None:
     )  # fmt: skip
 
 
-def _published(ax: Axes, place: int, row: dict[str, Any]) -> None:
-    printed = published_fraction(row["published_accuracy"])
-    if printed is None:
+def _published(ax: Axes, place: int, published: PublishedValues | None) -> None:
+    printed = published_fraction(published.accuracy) if published else None
+    if published is None or printed is None:
         return
-    same = row["published_source"].endswith(SAME_DATA)
+    same = published.same_data
     ax.plot(
         100 * printed, place, marker="*" if same else "d", markersize=10 if same else 6,
         markerfacecolor=INK if same else "white", markeredgecolor=INK if same else "#767676",
@@ -68,17 +69,18 @@ def _separators(ax: Axes, rows: pd.DataFrame, results: Results) -> None:
         ax.axhline(ranked - 0.5, color=INK, linewidth=0.8, linestyle=":")
 
 
-def _legend(ax: Axes, rows: pd.DataFrame) -> None:
+def _legend(ax: Axes, rows: pd.DataFrame, results: Results) -> None:
     for family in dict.fromkeys(rows["family"]):
         ax.plot([], [], marker=marker_of(family), color=colour_of(family), label=family)
     if (rows["status"] != "ok").any():
         ax.plot([], [], marker="o", color=INK, markerfacecolor="white", linestyle="none",
                 label="not all trials ok")  # fmt: skip
-    sources = rows["published_source"]
-    if sources.str.endswith(SAME_DATA).any():
+    shown = [results.published.get(name) for name in rows["model"]]
+    whose = {one.same_data for one in shown if one and one.accuracy}
+    if True in whose:
         ax.plot([], [], marker="*", markersize=10, color=INK, linestyle="none",
                 label="published, this data set")  # fmt: skip
-    if (sources.ne("") & ~sources.str.endswith(SAME_DATA)).any():
+    if False in whose:
         ax.plot([], [], marker="d", color="#767676", markerfacecolor="white", linestyle="none",
                 label="published, another data set")  # fmt: skip
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
@@ -114,7 +116,7 @@ def critical_difference(results: Results) -> Figure:
         f"average rank over {int(test['blocks'])} folds (1 is best); critical difference "
         f"{test['critical_difference']:.2f}, Friedman p = {test['p']:.2g}"
     )
-    return finish(figure, "Critical differences over folds", synthetic=results.folder.synthetic)
+    return figure
 
 
 def _unique(labels: list[str]) -> list[str]:
@@ -124,3 +126,21 @@ def _unique(labels: list[str]) -> list[str]:
         seen[label] = seen.get(label, 0) + 1
         out.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
     return out
+
+
+COMPARISON = FigureSpec(
+    name="comparison",
+    title="Accuracy of every model",
+    caption="One row per model in the order of the table: accuracy with its 95 % interval; a star is "
+    "a value published for this data set, a hollow diamond one for another. Rows below the dotted "
+    "line are not ranked.",
+    draw=comparison,
+)
+CRITICAL_DIFFERENCE = FigureSpec(
+    name="critical_difference",
+    title="Critical differences over folds",
+    caption="Average ranks of the models over the folds; models under one bar do not differ by "
+    "Nemenyi's test. Folds share training images, so the paired tests decide, not this.",
+    draw=critical_difference,
+    possible=has_ranks,
+)

@@ -8,13 +8,16 @@ import textwrap
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import LayoutEngine
+from numpy.typing import NDArray
 
 from leukbench.report.formats import SYNTHETIC
 
@@ -81,17 +84,9 @@ def new_figure(width: float, height: float) -> Figure:
 class _Grid(LayoutEngine):
     """Equal panels with margins in inches: to measure the texts of twenty panels takes a second.
 
-    The figure grows with the lines of its title.
-
-    Parameters
-    ----------
-    rows, columns : int
-    size : tuple of float
-        Width and height of a panel.
-    gaps : tuple of float
-        Between panels, from side to side and from top to bottom; the upper one holds the title.
-    left, bottom : float
-        Room for the tick labels and the label of all panels.
+    The figure grows with the lines of its title. `size` is width and height of a panel; `gaps` are
+    those between panels, from side to side and from top to bottom, of which the upper holds the
+    panel's title; `left` and `bottom` are for tick labels and the label of all panels.
     """
 
     _adjust_compatible = True
@@ -136,50 +131,40 @@ def small_multiples(
     columns: int = 4,
     size: tuple[float, float] = (1.8, 1.8),
     *,
-    share: bool = True,
     title_lines: int = 1,
     gap: float = 0.3,
     left: float = 0.7,
     bottom: float = 0.6,
 ) -> tuple[Figure, list[Axes]]:
-    """Make a grid of equal panels, row by row; what is left over of the last row stays empty.
+    """Make a grid of equal panels with the same axes, row by row; only the outer ones have ticks.
 
-    Parameters
-    ----------
-    panels : int
-    columns : int
-        Most panels in a row.
-    size : tuple of float
-        Width and height of a panel, inches.
-    share : bool
-        Whether all panels have the same axes: then only the outer ones have ticks, and the limits
-        and ticks of the first hold for all.
-    title_lines : int
-        Of each panel.
-    gap, left, bottom : float
-        Room between columns, and for labels at the left and below, inches.
+    Limits and ticks of the first panel hold for all. Sizes are inches: `size` is width and height of
+    a panel, `gap` the room between columns, `left` and `bottom` that for labels.
     """
     columns = min(columns, max(panels, 1))
     rows = math.ceil(max(panels, 1) / columns)
-    below = _PADDING + _INCHES_A_LINE * title_lines + (0.0 if share else 0.22)
+    below = _PADDING + _INCHES_A_LINE * title_lines
     width = left + columns * size[0] + (columns - 1) * gap + _PADDING
     figure = Figure(
         figsize=(max(width, _NARROWEST), 1.0),
         layout=_Grid(rows, columns, size, (gap, below), left, bottom),
     )
-    axes = list(figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=share).flat)
+    axes = list(figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat)
     for unused in axes[panels:]:
         unused.remove()
     for number, ax in enumerate(axes[:panels]):
-        if share:
-            ax.xaxis.set_visible(number + columns >= panels)
-            ax.xaxis.set_tick_params(labelbottom=True)
-            ax.yaxis.set_visible(number % columns == 0)
+        ax.xaxis.set_visible(number + columns >= panels)
+        ax.xaxis.set_tick_params(labelbottom=True)
+        ax.yaxis.set_visible(number % columns == 0)
     return figure, axes[:panels]
 
 
 def finish(figure: Figure, title: str, *, synthetic: bool) -> Figure:
-    """Give a figure its title, which says SYNTHETIC for rendered smears, and fix its layout."""
+    """Give a figure its title, which says SYNTHETIC for rendered smears, and fix its layout.
+
+    A title that the drawing gave itself goes before `title`.
+    """
+    title = figure.get_suptitle() or title
     if synthetic:
         title = f"{SYNTHETIC} smears: {title}"
     title = textwrap.fill(title, int(figure.get_figwidth() / _INCHES_A_LETTER))
@@ -191,6 +176,22 @@ def finish(figure: Figure, title: str, *, synthetic: bool) -> Figure:
     figure.set_layout_engine(None)
     heading.set_y(1 - _MARGIN / figure.get_figheight())
     return figure
+
+
+def show_picture(ax: Axes, picture: NDArray[np.uint8]) -> None:
+    """Show red, green and blue without ticks and frame."""
+    ax.set_axis_on()
+    ax.imshow(picture)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.spines[:].set_visible(False)
+
+
+def show_file(ax: Axes, path: Path) -> None:
+    """Show an image file, at most 224 pixels wide and high."""
+    from leukbench.report.images import reduced
+
+    show_picture(ax, reduced(path))
 
 
 def shortened(text: str, length: int = 22) -> str:
@@ -213,13 +214,7 @@ def marker_of(family: str) -> str:
 
 
 def rendered(figure: Figure, form: str) -> bytes:
-    """Return a figure as the bytes of a file; the same figure gives the same bytes.
-
-    Parameters
-    ----------
-    figure : Figure
-    form : {"svg", "png"}
-    """
+    """Return a figure as the bytes of an SVG or PNG; the same figure gives the same bytes."""
     stream = io.BytesIO()
     more: dict[str, Any] = {"metadata": {"Date": None}}
     if form == "png":
