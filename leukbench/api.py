@@ -22,12 +22,7 @@ from leukbench.protocol import Protocol, load_protocol, override
 from leukbench.records import TrialRecord
 from leukbench.report.notes import NOT_FOR_DIAGNOSIS
 from leukbench.report.results import Results
-from leukbench.report.tables import (
-    classification_table,
-    comparison_header,
-    comparison_rows,
-    comparison_table,
-)
+from leukbench.report.tables import comparison_header, comparison_rows
 from leukbench.report.verdict import verdict
 from leukbench.runfolder import RunFolder, probability_columns
 
@@ -82,15 +77,15 @@ class Run:
         return [sentence.text for sentence in verdict(self._results)]
 
     def comparison(self) -> pd.DataFrame:
-        """One row a model; see `leukbench.report.tables.comparison_table`."""
-        return comparison_table(self.folder)
+        """One row per model; see `leukbench.report.results.Results.comparison`."""
+        return self._results.comparison.copy()
 
     def classification_report(self, model: str | None = None) -> pd.DataFrame:
         """Scores of each class, of one model or of all.
 
-        See `leukbench.report.tables.classification_table`.
+        See `leukbench.report.results.Results.classification`.
         """
-        table = classification_table(self.folder)
+        table = self._results.classification.copy()
         if model is None:
             return table
         self._check_name(model)

@@ -111,6 +111,15 @@ def count(value: float | None) -> str:
     return f"{value:.0f}"
 
 
+def mean_count(value: float) -> str:
+    """Write a mean of numbers of images.
+
+    >>> mean_count(12.0), mean_count(85.6667)
+    ('12', '85.7')
+    """
+    return f"{value:.0f}" if value == round(value) else f"{value:.1f}"
+
+
 def seconds(value: float | None) -> str:
     """Write a duration with the unit that suits it.
 

@@ -17,6 +17,7 @@ from leukbench.report.formats import (
     count,
     flattened,
     interval,
+    mean_count,
     number,
     percent,
     published_percent,
@@ -200,28 +201,20 @@ def _published(results: Results, row: Mapping[str, Any]) -> dict[str, Any] | Non
     return {"source": source_text(published), "rows": rows}
 
 
-def _confusion(results: Results, name: str) -> list[dict[str, Any]]:
-    """Rows of a confusion matrix: images, percent of the row, and a shade from 0 to 9."""
+def _confusion(results: Results, name: str) -> list[tuple[str, list[tuple[str, str, int]]]]:
+    """Rows of a confusion matrix: percent of the row, images, and a shade from 0 to 9."""
     if name not in results.confusion:
         return []
     counts = results.confusion[name]
     cells = counts.to_numpy(dtype=np.float64)
     totals = cells.sum(axis=1, keepdims=True)
     shares = np.divide(cells, totals, out=np.zeros_like(cells), where=totals > 0)
-    return [
-        {
-            "label": label,
-            "cells": [
-                {
-                    "images": f"{images:.3g}",
-                    "share": f"{100 * share:.0f} %",
-                    "shade": int(9 * share),
-                }
-                for images, share in zip(line, share_line, strict=True)
-            ],
-        }
-        for label, line, share_line in zip(counts.index, cells, shares, strict=True)
-    ]
+    rows = []
+    for label, line, line_shares in zip(counts.index, cells, shares, strict=True):
+        pairs = zip(line_shares, line, strict=True)
+        row = [(percent(share, 0), mean_count(images), int(9 * share)) for share, images in pairs]
+        rows.append((label, row))
+    return rows
 
 
 def _trials(results: Results, name: str) -> list[list[str]]:

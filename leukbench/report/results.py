@@ -37,6 +37,11 @@ COLUMNS = (
 )  # fmt: skip
 """Columns of ``comparison.csv``."""
 
+CLASS_COLUMNS = (
+    "model", "title", "class", "precision", "recall", "specificity", "f1", "support",
+)  # fmt: skip
+"""Columns of ``classification_report.csv``."""
+
 RANDOM_WEIGHTS = "random"
 INITIAL_WEIGHTS = "initial_weights"
 """One column more, where a network of the run was fine-tuned."""
@@ -97,7 +102,15 @@ class Results:
 
     @cached_property
     def comparison(self) -> pd.DataFrame:
-        """``comparison.csv``: one row a model; see `leukbench.report.tables.comparison_table`."""
+        """``comparison.csv``: one row per model, columns `COLUMNS`.
+
+        Scores are fractions in 0..1 (``mcc`` -1..1, ``brier`` 0..2), means over trials, averages over
+        classes macro; ``trials`` counts those that left predictions; ``status`` is ok where every
+        trial is; costs are medians over trials (seconds, milliseconds, MiB). ``published_accuracy``
+        is the string that the paper prints, or "not reported". Models that compete come first, best
+        first; then controls, degenerate and failed ones, then shortcut probes. Where a network was
+        fine-tuned, the last column ``initial_weights`` says what each started from.
+        """
         scores = comparison_scores(self.trials, self.groups) if self.trials else pd.DataFrame()
         by_model = {row["model"]: row for row in rows_of(scores)}
         rows = []
@@ -147,13 +160,19 @@ class Results:
 
     @cached_property
     def classification(self) -> pd.DataFrame:
-        """Scores of each class, models in the order of `comparison`."""
+        """``classification_report.csv``: scores of each class of each model, then its averages.
+
+        Columns `CLASS_COLUMNS`; fractions in 0..1, means over seeds and folds. The row ``accuracy``
+        has its value under ``f1``, where scikit-learn prints it; ``support`` counts distinct test
+        images. Models stand in the order of `comparison`.
+        """
         if not self.trials:
-            columns = ["model", "class", "precision", "recall", "f1", "support", "specificity"]
-            return pd.DataFrame(columns=columns)
+            return pd.DataFrame(columns=list(CLASS_COLUMNS))
         report = classification_report(self.trials, self.groups)
         order = {name: place for place, name in enumerate(self.comparison["model"])}
-        return report.sort_values("model", key=lambda names: names.map(order), kind="stable")
+        report = report.sort_values("model", key=lambda names: names.map(order), kind="stable")
+        report["title"] = report["model"].map(self.titles)
+        return report[list(CLASS_COLUMNS)].reset_index(drop=True)
 
     @cached_property
     def confusion(self) -> dict[str, pd.DataFrame]:

@@ -24,9 +24,6 @@ from leukbench.report.results import INITIAL_WEIGHTS, Results, rows_of
 from leukbench.report.verdict import verdict, warnings
 from leukbench.runfolder import RunFolder
 
-CLASSIFICATION_COLUMNS = (
-    "model", "title", "class", "precision", "recall", "specificity", "f1", "support",
-)  # fmt: skip
 CLASS_HEADER = ("Class", "Precision", "Recall", "Specificity", "F1", "Support")
 OTHER_MARK = "†"
 
@@ -38,42 +35,13 @@ _ALIGN = "llrrrrrrlrl"
 _LATEX_COLUMNS = (0, 2, 3, 4, 5, 6, 7, 8, 9)
 
 
-def comparison_table(folder: RunFolder) -> pd.DataFrame:
-    """One row a model, as in ``comparison.csv``: columns `leukbench.report.results.COLUMNS`.
-
-    Scores are fractions in 0..1 (``mcc`` -1..1, ``brier`` 0..2), means over trials, averages over
-    classes macro; ``trials`` counts those that left predictions; ``status`` is ok where every trial
-    is; costs are medians over trials (seconds, milliseconds, MiB). ``published_accuracy`` is the
-    string that the paper prints, or "not reported". Models that compete come first, best first; then
-    controls, degenerate and failed ones, then shortcut probes. Where a network was fine-tuned, the
-    last column ``initial_weights`` says what each started from.
-    """
-    return Results(folder).comparison
-
-
-def classification_table(folder: RunFolder) -> pd.DataFrame:
-    """Scores of each class of each model, then its accuracy, macro and weighted average.
-
-    Columns `CLASSIFICATION_COLUMNS`; fractions in 0..1, means over seeds and folds. The row
-    ``accuracy`` has its value under ``f1``, where scikit-learn prints it; ``support`` counts distinct
-    test images.
-    """
-    return _classification(Results(folder))
-
-
-def _classification(results: Results) -> pd.DataFrame:
-    table = results.classification
-    table = table.assign(title=table["model"].map(results.titles))
-    return table[list(CLASSIFICATION_COLUMNS)].reset_index(drop=True)
-
-
 def table_texts(results: Results) -> dict[str, str]:
     """Return every table of a run by the name of its file."""
     return {
         "comparison.csv": _csv(results.comparison, results.folder),
         "comparison.md": comparison_markdown(results),
         "comparison.tex": comparison_latex(results),
-        "classification_report.csv": _csv(_classification(results), results.folder),
+        "classification_report.csv": _csv(results.classification, results.folder),
         "classification_report.md": classification_markdown(results),
     }
 
@@ -166,8 +134,7 @@ def classification_markdown(results: Results) -> str:
     """Return ``classification_report.md``: one table a model, in the form of the paper's Table 2."""
     lines = [f"**{escape_markdown(text)}**\n" for text in warnings(results)]
     lines.append(f"# Classification report: {_escaped_title(results)}\n")
-    table = _classification(results)
-    for name, rows in table.groupby("model", sort=False):
+    for name, rows in results.classification.groupby("model", sort=False):
         trials = len(results.members[str(name)].members)
         lines.append(f"## {escape_markdown(results.titles[str(name)])}\n")
         if trials > 1:

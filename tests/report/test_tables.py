@@ -12,13 +12,7 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
 
 from leukbench.report.results import Results, worst_status
-from leukbench.report.tables import (
-    classification_table,
-    comparison_latex,
-    comparison_markdown,
-    comparison_table,
-    write_tables,
-)
+from leukbench.report.tables import comparison_latex, comparison_markdown, write_tables
 from leukbench.runfolder import RunFolder
 from leukbench.score.summary import standing
 from tests.fake_run import CLASSES, MODELS, PROBE, FakeModel, make_run
@@ -30,6 +24,14 @@ COLUMNS = [
     "ece", "parameters", "flops", "train_seconds", "predict_ms_per_image", "peak_memory_mb",
     "published_accuracy", "published_source",
 ]  # fmt: skip
+
+
+def comparison_table(folder: RunFolder) -> pd.DataFrame:
+    return Results(folder).comparison
+
+
+def classification_table(folder: RunFolder) -> pd.DataFrame:
+    return Results(folder).classification
 
 
 def test_comparison_has_the_columns_that_others_script_against(mixed: RunFolder) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from leukbench.report.figures.spec import FigureSpec
 from leukbench.report.figures.style import new_figure, shortened, small_multiples
+from leukbench.report.formats import mean_count
 from leukbench.report.results import Results
 
 _INCHES_A_LETTER = 0.07
@@ -84,8 +85,7 @@ def _cell_ticks(ax: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
 def _cell(share: float, number: float, small: bool) -> str:
     if small:
         return f"{share:.0f}" if number else ""
-    images = f"{number:.0f}" if number == round(number) else f"{number:.1f}"
-    return f"{share:.0f} %\n({images})"
+    return f"{share:.0f} %\n({mean_count(number)})"
 
 
 def per_class(results: Results) -> Figure:

@@ -30,13 +30,13 @@ def hardest(results: Results, images_root: Path | None = None) -> Figure:
     ax.barh(np.arange(len(table)), 100 * table["wrong"], color=colours, height=0.7)
     for place, row in enumerate(rows_of(table)):
         ax.annotate(
-            f"true {shortened(row['label'], 16)}, predicted {shortened(row['called'], 16)}",
+            f"true {shortened(row['label'], 16)}, most often predicted {shortened(row['called'], 16)}",
             (100 * row["wrong"], place), xytext=(4, 0), textcoords="offset points", va="center",
             fontsize=7.5,
         )  # fmt: skip
     ax.set_yticks(range(len(table)), [_file(name) for name in table["image"]], fontsize=7.5)
     ax.invert_yaxis()
-    ax.set_xlim(0, 155)
+    ax.set_xlim(0, 170)
     ax.set_xticks([0, 25, 50, 75, 100])
     ax.set_xlabel("ranked models that are wrong, percent (mean over trials)")
     return figure
@@ -50,7 +50,7 @@ def _hardest_pictures(table: pd.DataFrame, images_root: Path) -> Figure:
     for ax, row in zip(axes, rows_of(table), strict=False):
         show_file(ax, images_root / row["image"])
         ax.set_title(
-            f"true {shortened(row['label'], 14)}\npredicted {shortened(row['called'], 14)}\n"
+            f"true {shortened(row['label'], 14)}\nmost often {shortened(row['called'], 14)}\n"
             f"{100 * row['wrong']:.0f} % wrong",
             fontsize=7.5,
         )

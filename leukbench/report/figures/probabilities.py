@@ -158,17 +158,11 @@ def _reliability(results: Results, model: str) -> pd.DataFrame | None:
     ]
     if not tables:
         return None
-    images = np.array([table["images"] for table in tables], dtype=np.float64)
-    total = images.sum(axis=0)
-    sums = {
-        key: np.nansum(images * np.array([table[key] for table in tables]), axis=0)
-        for key in ("confidence", "accuracy")
-    }
-    means = {
-        key: np.divide(values, total, out=np.full_like(total, np.nan), where=total > 0)
-        for key, values in sums.items()
-    }
-    return pd.DataFrame({"images": total} | means)
+    table = pd.concat(tables)
+    images = table["images"]
+    sums = table[["confidence", "accuracy"]].mul(images, axis=0).assign(images=images)
+    sums = sums.groupby(level=0).sum()
+    return sums.assign(**{key: sums[key] / sums["images"] for key in ("confidence", "accuracy")})
 
 
 def _unit_square(axes: Sequence[Axes]) -> None:
