@@ -44,25 +44,25 @@ def kind_of(layer: str) -> str:
 
 def networks(results: Results) -> dict[str, Sequence[Mapping[str, Any]]]:
     """Layers of each model that recorded some, in the order of the table."""
-    found: dict[str, Sequence[Mapping[str, Any]]] = {}
+    by_model: dict[str, Sequence[Mapping[str, Any]]] = {}
     for name in results.comparison["model"]:
         layers = next((r.layers for r in results.records[name] if r.layers), None)
         if layers:
-            found[str(name)] = layers
-    return found
+            by_model[str(name)] = layers
+    return by_model
 
 
 def architecture(results: Results) -> Figure:
     """One bar per layer: its height is the side of the feature map, its colour the kind of layer."""
-    found = networks(results)
-    figure = new_figure(8.8, 1.55 * len(found) + 0.9)
-    axes = figure.subplots(len(found), 1, squeeze=False)[:, 0]
-    for ax, (name, layers) in zip(axes, found.items(), strict=True):
+    by_model = networks(results)
+    figure = new_figure(8.8, 1.55 * len(by_model) + 0.9)
+    axes = figure.subplots(len(by_model), 1, squeeze=False)[:, 0]
+    for ax, (name, layers) in zip(axes, by_model.items(), strict=True):
         _network(ax, layers)
         total = sum(int(layer["parameters"]) for layer in layers)
         title = f"{shortened(results.titles[name], 40)}: {count(total)} parameters, {len(layers)} layers"
         ax.set_title(title, loc="left")
-    kinds = {kind_of(str(layer["type"])) for layers in found.values() for layer in layers}
+    kinds = {kind_of(str(layer["type"])) for layers in by_model.values() for layer in layers}
     figure.legend(
         handles=[
             Patch(facecolor=colour, hatch=hatch, edgecolor=INK, linewidth=0.5, label=kind)

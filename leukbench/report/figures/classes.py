@@ -29,8 +29,15 @@ def confusion(results: Results) -> Figure:
     labels = [shortened(name, 12) for name in classes]
     longest = max(map(len, labels))
     room = 0.45 + _INCHES_A_LETTER * longest
+    trials = "" if len(results.trials) == len(names) else ", means over seeds"
     figure, axes = small_multiples(
-        len(names), columns, (side, side), left=room, bottom=room if longest > _UPRIGHT else 0.6
+        len(names),
+        f"Confusion matrices: percent of the true class (images{trials})",
+        ("predicted class", "true class"),
+        columns,
+        (side, side),
+        left=room,
+        bottom=room if longest > _UPRIGHT else 0.6,
     )
     for ax, name in zip(axes, names, strict=True):
         _matrix(ax, results.confusion[name])
@@ -39,10 +46,6 @@ def confusion(results: Results) -> Figure:
         ax.tick_params(axis="y", labelsize=7)
     for ax in axes[:1]:
         _cell_ticks(ax, labels, labels)
-    figure.supylabel("true class", fontsize=9)
-    figure.supxlabel("predicted class", fontsize=9)
-    trials = "" if len(results.trials) == len(names) else ", means over seeds"
-    figure.suptitle(f"Confusion matrices: percent of the true class (images{trials})")
     return figure
 
 

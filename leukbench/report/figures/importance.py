@@ -21,8 +21,10 @@ def importance(results: Results) -> Figure:
     tables = sorted(by_model.values(), key=len, reverse=True)
     rows = list(dict.fromkeys(key for table in tables for key in _keys(table)))
     figure, axes = small_multiples(
-        len(by_model), 4, (1.55, _INCHES_A_ROW * len(rows) + 0.1), gap=0.2, left=2.15, bottom=0.65
-    )
+        len(by_model), "Permutation importance of the features",
+        ("points of accuracy lost (thin line: standard deviation over exchanges)", ""),
+        size=(1.55, _INCHES_A_ROW * len(rows) + 0.1), gap=0.2, left=2.15, bottom=0.65,
+    )  # fmt: skip
     for ax, (name, table) in zip(axes, by_model.items(), strict=True):
         _bars(ax, table, rows)
         ax.set_title(shortened(results.titles[name], 22))
@@ -30,9 +32,6 @@ def importance(results: Results) -> Figure:
     for ax in axes[:1]:
         ax.set_yticks(range(len(rows)), [part_name(*row) for row in rows])
         ax.set_ylim(len(rows) - 0.4, -0.6)
-    figure.supxlabel(
-        "points of accuracy lost (thin line: standard deviation over exchanges)", fontsize=9
-    )
     return figure
 
 

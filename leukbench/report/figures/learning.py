@@ -15,13 +15,13 @@ _TRAINING, _MONITORED = "#0072B2", "#D55E00"
 
 def histories(results: Results) -> dict[str, list[pd.DataFrame]]:
     """Learning curves of each model that has some, in the order of the table."""
-    found = {}
+    by_model = {}
     for name in results.comparison["model"]:
         own = [results.folder.history(record) for record in results.records[name] if record.scored]
         curves = [history for history in own if history is not None and len(history)]
         if curves:
-            found[str(name)] = curves
-    return found
+            by_model[str(name)] = curves
+    return by_model
 
 
 def has_histories(results: Results) -> bool:
@@ -31,12 +31,12 @@ def has_histories(results: Results) -> bool:
 
 def learning_curves(results: Results) -> Figure:
     """Accuracy and loss an epoch: a thin line a trial, their mean in bold."""
-    found = histories(results)
-    columns = min(4, len(found))
-    rows = -(-len(found) // columns)
+    by_model = histories(results)
+    columns = min(4, len(by_model))
+    rows = -(-len(by_model) // columns)
     figure = new_figure(max(2.4 * columns, 4.6), 3.3 * rows + 0.7)
     grid = figure.subplots(2 * rows, columns, squeeze=False)
-    for place, (name, curves) in enumerate(found.items()):
+    for place, (name, curves) in enumerate(by_model.items()):
         row, column = divmod(place, columns)
         accuracy, loss = grid[2 * row, column], grid[2 * row + 1, column]
         _curve(accuracy, curves, "accuracy")
@@ -48,11 +48,12 @@ def learning_curves(results: Results) -> Figure:
         if column == 0:
             accuracy.set_ylabel("accuracy")
             loss.set_ylabel("loss")
-    for place in range(len(found), rows * columns):
-        row, column = divmod(place, columns)
-        grid[2 * row, column].remove()
-        grid[2 * row + 1, column].remove()
-    monitored = {str(curve["monitored"].iloc[0]) for curves in found.values() for curve in curves}
+    for ax in grid.flat:
+        if not ax.has_data():
+            ax.remove()
+    monitored = {
+        str(curve["monitored"].iloc[0]) for curves in by_model.values() for curve in curves
+    }
     lines = grid[0, 0].get_lines()
     figure.legend(
         [line for line in lines if line.get_linewidth() > 1],

@@ -44,18 +44,14 @@ def has_probabilities(results: Results) -> bool:
 
 def roc(results: Results) -> Figure:
     """ROC of each model, one class against the rest, mean over classes; band over trials."""
-    return _curves(
-        results, _roc_on_grid, "auroc", "AUROC", ("false positive rate", "true positive rate"),
-        "ROC, mean over classes",
-    )  # fmt: skip
+    labels = ("false positive rate", "true positive rate")
+    return _curves(results, _roc_on_grid, "ROC, mean over classes", labels, "auroc")
 
 
 def precision_recall(results: Results) -> Figure:
     """Precision against recall, one class against the rest, mean over classes; band over trials."""
-    return _curves(
-        results, _precision_on_grid, None, "", ("recall", "precision"),
-        "Precision against recall, mean over classes",
-    )  # fmt: skip
+    title = "Precision against recall, mean over classes"
+    return _curves(results, _precision_on_grid, title, ("recall", "precision"))
 
 
 def _roc_on_grid(positive: NDArray[np.bool_], score: FloatArray) -> FloatArray:
@@ -75,32 +71,28 @@ def _macro(a: Arrays, curve: Curve) -> FloatArray | None:
     """Mean over the classes that have positives and negatives; None without probabilities."""
     if a.probabilities is None:
         return None
-    found = [
+    curves = [
         curve(a.truth == k, a.probabilities[:, k])
         for k in range(len(a.classes))
         if 0 < int((a.truth == k).sum()) < len(a.truth)
     ]
-    return np.mean(found, axis=0) if found else None
+    return np.mean(curves, axis=0) if curves else None
 
 
 def _curves(
-    results: Results,
-    curve: Curve,
-    column: str | None,
-    short: str,
-    axes_names: tuple[str, str],
-    title: str,
+    results: Results, curve: Curve, title: str, labels: tuple[str, str], score: str = ""
 ) -> Figure:
     rows = _shown(results)
     bands: dict[str, FloatArray] = {}
     for name in rows:
         # the arrays were checked when they were made: scikit-learn need not look again
         with config_context(assume_finite=True, skip_parameter_validation=True):
-            found = [_macro(m.arrays, curve) for m in results.members[name].members]
-        known = [values for values in found if values is not None]
-        if known:
-            bands[name] = np.array(known)
-    figure, axes = small_multiples(len(bands), title_lines=2 if column else 1)
+            curves = [_macro(m.arrays, curve) for m in results.members[name].members]
+        kept = [values for values in curves if values is not None]
+        if kept:
+            bands[name] = np.array(kept)
+    note = ", band: all trials" if any(len(band) > 1 for band in bands.values()) else ""
+    figure, axes = small_multiples(len(bands), title + note, labels, title_lines=2 if score else 1)
     _unit_square(axes)
     means = {name: band.mean(axis=0) for name, band in bands.items()}
     every = np.array(list(means.values()))
@@ -112,13 +104,8 @@ def _curves(
             GRID, band.min(axis=0), band.max(axis=0), color=colour, alpha=0.3, linewidth=0
         )
         ax.plot(GRID, means[name], color=colour, linewidth=1.6)
-        value = f"\n{short} {rows[name][column]:.3f}" if column else ""
+        value = f"\n{score.upper()} {rows[name][score]:.3f}" if score else ""
         ax.set_title(shortened(results.titles[name], 26) + value)
-    figure.supylabel(axes_names[1], fontsize=9)
-    figure.supxlabel(axes_names[0], fontsize=9)
-    trials = max((len(band) for band in bands.values()), default=1)
-    note = ", band: all trials" if trials > 1 else ""
-    figure.suptitle(title + note)
     return figure
 
 
@@ -126,10 +113,13 @@ def calibration(results: Results) -> Figure:
     """Share of right predictions against stated confidence; on the diagonal they agree."""
     rows = _shown(results)
     tables = {name: _reliability(results, name) for name in rows}
-    known = {name: table for name, table in tables.items() if table is not None}
-    figure, axes = small_multiples(len(known), title_lines=2)
+    shown = {name: table for name, table in tables.items() if table is not None}
+    figure, axes = small_multiples(
+        len(shown), CALIBRATION.title,
+        ("probability of the predicted class", "share of right predictions"), title_lines=2,
+    )  # fmt: skip
     _unit_square(axes)
-    for ax, (name, table) in zip(axes, known.items(), strict=True):
+    for ax, (name, table) in zip(axes, shown.items(), strict=True):
         filled = table[table["images"] > 0]
         colour = colour_of(rows[name]["family"])
         ax.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=":")
@@ -139,8 +129,6 @@ def calibration(results: Results) -> Figure:
             filled["confidence"], filled["accuracy"], s=sizes, color=colour, clip_on=False, zorder=3
         )
         ax.set_title(f"{shortened(results.titles[name], 26)}\nECE {rows[name]['ece']:.3f}")
-    figure.supylabel("share of right predictions", fontsize=9)
-    figure.supxlabel("probability of the predicted class", fontsize=9)
     return figure
 
 

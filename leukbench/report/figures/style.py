@@ -16,7 +16,6 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import LayoutEngine
 from numpy.typing import NDArray
 
 from leukbench.report.formats import SYNTHETIC
@@ -81,53 +80,10 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-class _Grid(LayoutEngine):
-    """Equal panels with margins in inches: to measure the texts of twenty panels takes a second.
-
-    The figure grows with the lines of its title. `size` is width and height of a panel; `gaps` are
-    those between panels, from side to side and from top to bottom, of which the upper holds the
-    panel's title; `left` and `bottom` are for tick labels and the label of all panels.
-    """
-
-    _adjust_compatible = True
-    _colorbar_gridspec = True
-
-    def __init__(
-        self,
-        rows: int,
-        columns: int,
-        size: tuple[float, float],
-        gaps: tuple[float, float],
-        left: float,
-        bottom: float,
-    ) -> None:
-        super().__init__()
-        self._rows, self._columns = rows, columns
-        self._size, self._gaps = size, gaps
-        self._left, self._bottom = left, bottom
-
-    def execute(self, fig: Figure) -> None:
-        """Give the figure its height, and the panels their places."""
-        lines = fig.get_suptitle().count("\n") + 1
-        head = 0.15 + _INCHES_A_LINE * lines + self._gaps[1] - _PADDING
-        height = self._bottom + head + self._rows * self._size[1]
-        height += (self._rows - 1) * self._gaps[1]
-        width = fig.get_figwidth()
-        fig.set_size_inches(width, height)
-        used = self._columns * self._size[0] + (self._columns - 1) * self._gaps[0]
-        left = self._left + max(0.0, width - self._left - used - _PADDING) / 2
-        fig.subplots_adjust(
-            left=left / width,
-            right=(left + used) / width,
-            bottom=self._bottom / height,
-            top=1 - head / height,
-            wspace=self._gaps[0] / self._size[0],
-            hspace=self._gaps[1] / self._size[1],
-        )
-
-
 def small_multiples(
     panels: int,
+    title: str,
+    labels: tuple[str, str],
     columns: int = 4,
     size: tuple[float, float] = (1.8, 1.8),
     *,
@@ -138,16 +94,31 @@ def small_multiples(
 ) -> tuple[Figure, list[Axes]]:
     """Make a grid of equal panels with the same axes, row by row; only the outer ones have ticks.
 
-    Limits and ticks of the first panel hold for all. Sizes are inches: `size` is width and height of
-    a panel, `gap` the room between columns, `left` and `bottom` that for labels.
+    Limits and ticks of the first panel hold for all, and so do `labels`, of the horizontal and of
+    the vertical axis; `title_lines` are those over each panel. Sizes
+    are inches: `size` is width and height of a panel, `gap` the room between columns, `left` and
+    `bottom` that for labels. They are fixed: to measure the texts of twenty panels takes a second.
     """
     columns = min(columns, max(panels, 1))
     rows = math.ceil(max(panels, 1) / columns)
-    below = _PADDING + _INCHES_A_LINE * title_lines
-    width = left + columns * size[0] + (columns - 1) * gap + _PADDING
-    figure = Figure(
-        figsize=(max(width, _NARROWEST), 1.0),
-        layout=_Grid(rows, columns, size, (gap, below), left, bottom),
+    between = _PADDING + _INCHES_A_LINE * title_lines
+    used = columns * size[0] + (columns - 1) * gap
+    width = max(left + used + _PADDING, _NARROWEST)
+    lines = len(textwrap.wrap(f"{SYNTHETIC} smears: {title}", int(width / _INCHES_A_LETTER)))
+    head = 0.15 + _INCHES_A_LINE * (lines + title_lines)
+    height = bottom + head + rows * size[1] + (rows - 1) * between
+    start = left + (width - left - used - _PADDING) / 2
+    figure = Figure(figsize=(width, height))
+    figure.suptitle(title)
+    figure.supxlabel(labels[0], fontsize=9)
+    figure.supylabel(labels[1], fontsize=9)
+    figure.subplots_adjust(
+        left=start / width,
+        right=(start + used) / width,
+        bottom=bottom / height,
+        top=1 - head / height,
+        wspace=gap / size[0],
+        hspace=between / size[1],
     )
     axes = list(figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat)
     for unused in axes[panels:]:
