@@ -57,36 +57,19 @@ def clean_accuracy(results: Results) -> pd.DataFrame:
     (on the images with a partner) and ``images`` (clean ones, over the folds); empty without an audit
     of the split.
     """
-    columns = ["model", "title", "accuracy", "clean", "leaked", "images"]
     report = results.folder.audit
     clean = {fold.fold: set(fold.clean) for fold in report.split} if report else {}
-    frames = [
-        trial.frame.assign(model=trial.model, fold=trial.fold, seed=trial.seed)
-        for trial in results.trials
-        if trial.fold in clean
-    ]
-    if not frames:
-        return pd.DataFrame(columns=columns)
-    every = pd.concat(frames, ignore_index=True)
-    every["right"] = (every["y_true"] == every["y_pred"]).astype(float)
-    every["is_clean"] = [
-        image in clean[fold] for image, fold in zip(every["image"], every["fold"], strict=True)
-    ]
-    by_trial = every.groupby(["model", "is_clean", "fold", "seed"])["right"].mean()
-    by_fold = by_trial.groupby(["model", "is_clean", "fold"]).mean()
-    means = pd.DataFrame(by_fold.groupby(["model", "is_clean"]).mean().unstack("is_clean"))
-    means = means.reindex(columns=[True, False])
-    rows = results.comparison[results.comparison["model"].isin(means.index)]
-    return pd.DataFrame(
-        {
-            "model": rows["model"].to_numpy(),
-            "title": rows["title"].to_numpy(),
-            "accuracy": rows["accuracy"].to_numpy(),
-            "clean": means.loc[rows["model"], True].to_numpy(),
-            "leaked": means.loc[rows["model"], False].to_numpy(),
-            "images": sum(len(images) for images in clean.values()),
-        }
-    )
+    every = results.predictions[results.predictions["fold"].isin(clean)]
+    if every.empty:
+        return pd.DataFrame(columns=["model", "title", "accuracy", "clean", "leaked", "images"])
+    pairs = zip(every["image"], every["fold"], strict=True)
+    every = every.assign(clean=[image in clean[fold] for image, fold in pairs])
+    by_trial = every.groupby(["model", "clean", "fold", "seed"])["right"].mean()
+    by_fold = by_trial.groupby(["model", "clean", "fold"]).mean()
+    means = by_fold.groupby(["model", "clean"]).mean().unstack("clean")
+    means = means.reindex(columns=[True, False]).set_axis(["clean", "leaked"], axis=1)
+    table = results.comparison[["model", "title", "accuracy"]].merge(means, on="model")
+    return table.assign(images=sum(len(images) for images in clean.values()))
 
 
 def _on_the_rest(results: Results) -> list[str]:

@@ -14,16 +14,9 @@ def hardest_images(results: Results) -> pd.DataFrame:
     which the prediction is wrong, 0..1), ``models`` (models that tested it), ``called`` (the class
     that is most often predicted).
     """
-    names = set(results.ranked["model"])
-    frames = [
-        trial.frame[["image", "y_true", "y_pred"]].assign(model=trial.model)
-        for trial in results.trials
-        if trial.model in names
-    ]
-    if not frames:
-        return pd.DataFrame(columns=["image", "label", "wrong", "models", "called"])
-    every = pd.concat(frames, ignore_index=True)
-    every["wrong"] = (every["y_true"] != every["y_pred"]).astype(float)
+    every = results.predictions
+    every = every[every["model"].isin(results.ranked["model"])]
+    every = every.assign(wrong=1.0 - every["right"])
     by_model = every.groupby(["image", "model"])["wrong"].mean().groupby("image")
     table = pd.DataFrame({"wrong": by_model.mean(), "models": by_model.size()})
     table["label"] = every.drop_duplicates("image").set_index("image")["y_true"]

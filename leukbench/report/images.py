@@ -15,7 +15,7 @@ from leukbench.data.preprocess import preprocess_image, read_image
 from leukbench.errors import DataError
 from leukbench.report.formats import data_uri
 from leukbench.report.results import Results
-from leukbench.report.what_models_use import heat_maps, strip_name
+from leukbench.report.what_models_use import strip_name
 from leukbench.runfolder import HeatMaps
 
 LARGEST = 224
@@ -85,7 +85,7 @@ def heat_strips(results: Results, images_root: Path | None) -> dict[str, str]:
         return {}
     return {
         strip_name(model): jpeg_uri(Image.fromarray(heat_strip(results, maps, images_root)))
-        for model, maps in heat_maps(results).items()
+        for model, maps in results.heat_maps.items()
     }
 
 

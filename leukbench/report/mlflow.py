@@ -111,10 +111,9 @@ def _log_model(
         if key not in _TEXT_COLUMNS and _is_number(value)
     ]
     client.log_batch(child, params=_params(mlflow, facts), metrics=metrics)
-    curves = [results.folder.history(record) for record in results.records[row["model"]]]
-    kept = [curve for curve in curves if curve is not None]
-    if kept:
-        means = pd.concat(kept).replace(math.inf, math.nan).groupby("epoch")[list(_CURVES)].mean()
+    if row["model"] in results.histories:
+        curves = pd.concat(results.histories[row["model"]]).replace(math.inf, math.nan)
+        means = curves.groupby("epoch")[list(_CURVES)].mean()
         for column in _CURVES:
             points = [
                 mlflow.entities.Metric(f"epoch_{column}", float(value), now, int(str(epoch)))

@@ -165,7 +165,7 @@ def _models(results: Results, sources: Mapping[str, str]) -> list[dict[str, Any]
                 "used": used_view(results, name, drawn=bool(heat)),
                 "heat": heat,
                 "trials": _trials(results, name),
-                "layers": next((r.layers for r in records if r.layers), None) or [],
+                "layers": results.layers.get(name, []),
                 "failures": [(r, r.traceback[-_TRACEBACK:]) for r in results.failures(name)],
             }
         )

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
-import numpy as np
 import pandas as pd
 
 from leukbench.records import PublishedValues, TrialRecord
 from leukbench.report.formats import NOT_REPORTED
-from leukbench.runfolder import RunFolder
+from leukbench.runfolder import HeatMaps, RunFolder
 from leukbench.score.arrays import groups_from_split
 from leukbench.score.comparisons import Comparison, compare
 from leukbench.score.members import UNRANKED_FAMILIES, ModelTrials, models_of
@@ -24,6 +23,8 @@ from leukbench.score.summary import (
     summarise,
 )
 from leukbench.score.trials import TrialPredictions
+
+_Stored = TypeVar("_Stored")
 
 PAPER_DATASET = "all-pbs"
 """The catalogue's name of the dataset that the published values with ``same_data`` belong to."""
@@ -65,6 +66,17 @@ class Results:
     def trials(self) -> list[TrialPredictions]:
         """Predictions of all trials that have some."""
         return self.folder.trials()
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """Model, fold, seed, image, y_true, y_pred, and whether that is right, of every prediction."""
+        columns = ["image", "y_true", "y_pred"]
+        frames = [
+            t.frame[columns].assign(model=t.model, fold=t.fold, seed=t.seed) for t in self.trials
+        ]
+        named = ["model", "fold", "seed", *columns]
+        table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=named)
+        return table.assign(right=table["y_true"] == table["y_pred"])
 
     @cached_property
     def groups(self) -> dict[str, str]:
@@ -211,6 +223,40 @@ class Results:
             if own != most
         }
 
+    @cached_property
+    def layers(self) -> dict[str, list[dict[str, Any]]]:
+        """Layers of each network that recorded some, in the order of `comparison`."""
+        return self._first(lambda record: record.layers or None)
+
+    @cached_property
+    def importances(self) -> dict[str, pd.DataFrame]:
+        """Importance of each model that has it, in the order of `comparison`."""
+        return self._first(self.folder.importance)
+
+    @cached_property
+    def heat_maps(self) -> dict[str, HeatMaps]:
+        """Heat maps of each network that has some, in the order of `comparison`."""
+        return self._first(self.folder.heat_maps)
+
+    @cached_property
+    def histories(self) -> dict[str, list[pd.DataFrame]]:
+        """Learning curves of each network that has some, in the order of `comparison`."""
+        by_model = {}
+        for name in self.comparison["model"]:
+            own = [self.folder.history(record) for record in self.records[name] if record.scored]
+            by_model[str(name)] = [curve for curve in own if curve is not None and len(curve)]
+        return {name: curves for name, curves in by_model.items() if curves}
+
+    def _first(self, read: Callable[[TrialRecord], _Stored | None]) -> dict[str, _Stored]:
+        """What the first trial of each model that left it holds."""
+        by_model = {}
+        for name in self.comparison["model"]:
+            stored = (read(record) for record in self.records[name] if record.scored)
+            first = next((value for value in stored if value is not None), None)
+            if first is not None:
+                by_model[str(name)] = first
+        return by_model
+
     @property
     def seeds(self) -> tuple[int, ...]:
         """Seeds that any model was trained with."""
@@ -278,11 +324,8 @@ def initial_weights(records: Sequence[TrialRecord]) -> str:
     return ", ".join(dict.fromkeys(starts))
 
 
-def _costs(records: Sequence[TrialRecord]) -> dict[str, Any]:
+def _costs(records: Sequence[TrialRecord]) -> dict[str, float]:
     """Medians over the trials that have the number."""
-    costs = {}
-    for column, key in _COST.items():
-        values = [getattr(record, key) for record in records if record.scored]
-        values = [value for value in values if value is not None]
-        costs[column] = float(np.median(values)) if values else float("nan")
-    return costs
+    rows = [[getattr(record, key) for key in _COST.values()] for record in records if record.scored]
+    medians = pd.DataFrame(rows, columns=list(_COST), dtype=float).median()
+    return dict(zip(_COST, medians, strict=True))

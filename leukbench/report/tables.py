@@ -62,13 +62,14 @@ def _csv(table: pd.DataFrame, folder: RunFolder) -> str:
 
 def comparison_rows(results: Results) -> list[list[str]]:
     """Cells of the comparison as people read them, under `comparison_header`; nothing is escaped yet."""
+    folds = {name: f" ({folds})" for name, folds in results.coverage.items()}
     return [
         [
             row["title"],
             row["family"],
             with_interval(row["accuracy"], row["accuracy_low"], row["accuracy_high"]),
             *(percent(row[name]) for name in ("precision", "recall", "specificity", "f1")),
-            trials_cell(row["trials"], results.coverage.get(row["model"])),
+            f"{row['trials']}{folds.get(row['model'], '')}",
             row["status"],
             published_cell(results.published.get(row["model"])),
             row["published_source"] or MISSING,
@@ -93,15 +94,6 @@ def class_rows(table: pd.DataFrame) -> list[list[str]]:
 def comparison_header(results: Results) -> tuple[str, ...]:
     """Headings of `comparison_rows`."""
     return (*_HEADER, "Initial weights") if results.fine_tuned else _HEADER
-
-
-def trials_cell(trials: int, folds: str | None) -> str:
-    """Write a model's number of trials, and its folds where other models were tested on more.
-
-    >>> trials_cell(2, "2 of 5 folds"), trials_cell(5, None)
-    ('2 (2 of 5 folds)', '5')
-    """
-    return f"{trials} ({folds})" if folds else str(trials)
 
 
 def published_cell(published: PublishedValues | None) -> str:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal
 
 import pandas as pd
 
-from leukbench.records import TrialRecord
 from leukbench.report.formats import percent
 from leukbench.report.results import Results, rows_of
 from leukbench.runfolder import WHOLE_FEATURE, HeatMaps
-
-_Stored = TypeVar("_Stored", pd.DataFrame, HeatMaps)
 
 IMPORTANCE_NOTE = (
     "Permutation importance: how many points of accuracy are lost on {images} test images when one "
@@ -46,16 +43,6 @@ class UsedView:
     rows: Sequence[Sequence[str]] = ()
 
 
-def importances(results: Results) -> dict[str, pd.DataFrame]:
-    """Importance of each model that has it, in the order of the table."""
-    return _first(results, results.folder.importance)
-
-
-def heat_maps(results: Results) -> dict[str, HeatMaps]:
-    """Heat maps of each network that has some, in the order of the table."""
-    return _first(results, results.folder.heat_maps)
-
-
 def strip_name(model: str) -> str:
     """Name of the picture of a network's heat maps among the images of the page."""
     return f"gradcam/{model}"
@@ -70,28 +57,15 @@ def part_name(feature: str, group: str) -> str:
     return f"{feature}, {group}" if group == WHOLE_FEATURE else group
 
 
-def _first(results: Results, read: Callable[[TrialRecord], _Stored | None]) -> dict[str, _Stored]:
-    """What the first trial of each model that left it holds."""
-    by_model = {}
-    for name in results.comparison["model"]:
-        stored = (read(record) for record in results.records[name] if record.scored)
-        first = next((value for value in stored if value is not None), None)
-        if first is not None:
-            by_model[str(name)] = first
-    return by_model
-
-
 def used_view(results: Results, name: str, drawn: bool) -> UsedView | None:
     """What the page says of one model, or None for nothing; `drawn` where it shows its heat maps."""
-    records = results.records[name]
-    for record in records:
-        table = results.folder.importance(record)
-        if table is not None:
-            return _importance(table)
-        maps = results.folder.heat_maps(record)
-        if maps is not None:
-            return _heat(record, maps, drawn)
-    reason = next((record.explanation for record in records if record.explanation), "")
+    if name in results.importances:
+        return _importance(results.importances[name])
+    if name in results.heat_maps:
+        return _heat(results.layers.get(name, ()), results.heat_maps[name], drawn)
+    reason = next(
+        (record.explanation for record in results.records[name] if record.explanation), ""
+    )
     return UsedView("none", reason) if reason else None
 
 
@@ -114,9 +88,9 @@ def _importance(table: pd.DataFrame) -> UsedView:
     return UsedView("importance", note, rows)
 
 
-def _heat(record: TrialRecord, maps: HeatMaps, drawn: bool) -> UsedView:
+def _heat(layers: Sequence[Mapping[str, Any]], maps: HeatMaps, drawn: bool) -> UsedView:
     """Rows: image, true class, predicted class and its probability."""
-    shapes = [layer["output_shape"] for layer in record.layers or ()]
+    shapes = [layer["output_shape"] for layer in layers]
     pictures = [shape for shape in shapes if len(shape) == 3 and min(shape[:2]) > 1]
     grid = ""
     if pictures:

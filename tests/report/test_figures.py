@@ -12,7 +12,7 @@ import pytest
 
 from leukbench.errors import UsageError
 from leukbench.report.figures import FIGURES, draw, possible, write_figures
-from leukbench.report.figures.cost import pareto_front
+from leukbench.report.figures.ranking import pareto_front
 from leukbench.report.figures.style import rendered
 from leukbench.report.hardest import hardest_images
 from leukbench.report.results import Results

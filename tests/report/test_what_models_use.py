@@ -16,7 +16,6 @@ from leukbench.report.html import render_report
 from leukbench.report.images import heat_strips, overlaid
 from leukbench.report.results import Results
 from leukbench.report.tables import write_tables
-from leukbench.report.what_models_use import importances
 from leukbench.runfolder import HEAT_MAPS, IMPORTANCE, RunFolder
 from tests.fake_explanations import GROUPS, explain_run, write_explanation
 from tests.fake_run import FakeModel, make_run
@@ -155,4 +154,4 @@ def test_importance_comes_from_the_first_trial_that_has_it(tmp_path: Path) -> No
     late = next(r for r in folder.records if r.family == "classical" and r.seed == 1)
     data = b"feature,group,columns,drop,drop_std,accuracy,images,repeats\nf,g,1,0.5,0,1,9,5\n"
     write_explanation(folder, late, IMPORTANCE, data)
-    assert list(importances(Results(RunFolder(tmp_path)))) == [late.model]
+    assert list(Results(RunFolder(tmp_path)).importances) == [late.model]

@@ -15,9 +15,7 @@ from leukbench.files import write_bytes, write_text
 from leukbench.report.figures import (
     architecture,
     classes,
-    cost,
     data,
-    gradcam,
     importance,
     learning,
     pictures,
@@ -40,13 +38,13 @@ FIGURES: list[FigureSpec] = [
     probabilities.CALIBRATION,
     importance.IMPORTANCE,
     learning.LEARNING_CURVES,
-    cost.COST,
+    ranking.COST,
     data.DATA_FLOW,
     architecture.ARCHITECTURE,
     pictures.HARDEST,
     data.SAMPLES,
     pictures.PREDICTION_EXAMPLES,
-    gradcam.GRADCAM,
+    pictures.GRADCAM,
 ]
 """Every figure, in the order of the page."""
 

@@ -42,19 +42,9 @@ def kind_of(layer: str) -> str:
     return "other"
 
 
-def networks(results: Results) -> dict[str, Sequence[Mapping[str, Any]]]:
-    """Layers of each model that recorded some, in the order of the table."""
-    by_model: dict[str, Sequence[Mapping[str, Any]]] = {}
-    for name in results.comparison["model"]:
-        layers = next((r.layers for r in results.records[name] if r.layers), None)
-        if layers:
-            by_model[str(name)] = layers
-    return by_model
-
-
 def architecture(results: Results) -> Figure:
     """One bar per layer: its height is the side of the feature map, its colour the kind of layer."""
-    by_model = networks(results)
+    by_model = results.layers
     figure = new_figure(8.8, 1.55 * len(by_model) + 0.9)
     axes = figure.subplots(len(by_model), 1, squeeze=False)[:, 0]
     for ax, (name, layers) in zip(axes, by_model.items(), strict=True):
@@ -113,5 +103,5 @@ ARCHITECTURE = FigureSpec(
     caption="One row per network: one bar per layer, as high as the side of its feature map in "
     "pixels. The layers stand in each model's section.",
     draw=architecture,
-    possible=lambda results: bool(networks(results)),
+    possible=lambda results: bool(results.layers),
 )

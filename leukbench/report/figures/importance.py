@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from leukbench.report.figures.spec import FigureSpec
 from leukbench.report.figures.style import CLASS_COLOURS, INK, PALE, shortened, small_multiples
 from leukbench.report.results import Results
-from leukbench.report.what_models_use import importances, part_name
+from leukbench.report.what_models_use import part_name
 from leukbench.runfolder import WHOLE_FEATURE
 
 _INCHES_A_ROW = 0.155
@@ -17,7 +17,7 @@ _INCHES_A_ROW = 0.155
 
 def importance(results: Results) -> Figure:
     """Accuracy that is lost when a part of the features is exchanged between images, by model."""
-    by_model = importances(results)
+    by_model = results.importances
     tables = sorted(by_model.values(), key=len, reverse=True)
     rows = list(dict.fromkeys(key for table in tables for key in _keys(table)))
     figure, axes = small_multiples(
@@ -64,5 +64,5 @@ IMPORTANCE = FigureSpec(
     "exchanged between test images; dark bars are whole features. Where parts carry the same "
     "information, each looks unimportant alone. The numbers stand in each model's section.",
     draw=importance,
-    possible=lambda results: bool(importances(results)),
+    possible=lambda results: bool(results.importances),
 )

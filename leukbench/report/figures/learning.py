@@ -13,25 +13,9 @@ from leukbench.report.results import Results
 _TRAINING, _MONITORED = "#0072B2", "#D55E00"
 
 
-def histories(results: Results) -> dict[str, list[pd.DataFrame]]:
-    """Learning curves of each model that has some, in the order of the table."""
-    by_model = {}
-    for name in results.comparison["model"]:
-        own = [results.folder.history(record) for record in results.records[name] if record.scored]
-        curves = [history for history in own if history is not None and len(history)]
-        if curves:
-            by_model[str(name)] = curves
-    return by_model
-
-
-def has_histories(results: Results) -> bool:
-    """Whether any network left its learning curve."""
-    return any("history.csv" in r.files for records in results.records.values() for r in records)
-
-
 def learning_curves(results: Results) -> Figure:
     """Accuracy and loss an epoch: a thin line a trial, their mean in bold."""
-    by_model = histories(results)
+    by_model = results.histories
     columns = min(4, len(by_model))
     rows = -(-len(by_model) // columns)
     figure = new_figure(max(2.4 * columns, 4.6), 3.3 * rows + 0.7)
@@ -84,5 +68,5 @@ LEARNING_CURVES = FigureSpec(
     "that were watched during training (validation, or test where the protocol has no validation "
     "part); thin lines are trials, the bold one their mean.",
     draw=learning_curves,
-    possible=has_histories,
+    possible=lambda results: bool(results.histories),
 )

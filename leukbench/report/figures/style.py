@@ -21,19 +21,17 @@ from numpy.typing import NDArray
 from leukbench.report.formats import SYNTHETIC
 
 # Okabe and Ito's palette, doi:10.1038/nmeth.1618; families differ in marker as well as in colour
-FAMILY_COLOURS: Mapping[str, str] = MappingProxyType(
+FAMILIES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "deep": "#0072B2",
-        "classical": "#D55E00",
-        "ensemble": "#009E73",
-        "reference": "#CC79A7",
-        "control": "#767676",
-        "probe": "#000000",
+        "deep": ("#0072B2", "o"),
+        "classical": ("#D55E00", "s"),
+        "ensemble": ("#009E73", "^"),
+        "reference": ("#CC79A7", "D"),
+        "control": ("#767676", "X"),
+        "probe": ("#000000", "P"),
     }
 )
-FAMILY_MARKERS: Mapping[str, str] = MappingProxyType(
-    {"deep": "o", "classical": "s", "ensemble": "^", "reference": "D", "control": "X", "probe": "P"}
-)
+_OTHER_FAMILY = ("#CC79A7", "v")
 PALE = "#c8c8c8"
 INK = "#222222"
 CLASS_COLOURS = (
@@ -176,12 +174,12 @@ def shortened(text: str, length: int = 22) -> str:
 
 def colour_of(family: str) -> str:
     """Colour of a family; that of a third party's family is the reference models'."""
-    return FAMILY_COLOURS.get(family, FAMILY_COLOURS["reference"])
+    return FAMILIES.get(family, _OTHER_FAMILY)[0]
 
 
 def marker_of(family: str) -> str:
     """Marker of a family."""
-    return FAMILY_MARKERS.get(family, "v")
+    return FAMILIES.get(family, _OTHER_FAMILY)[1]
 
 
 def rendered(figure: Figure, form: str) -> bytes:
