@@ -24,13 +24,14 @@ from leukbench.report.notes import NOT_FOR_DIAGNOSIS
 from leukbench.report.results import Results
 from leukbench.report.tables import comparison_header, comparison_rows
 from leukbench.report.verdict import verdict
-from leukbench.runfolder import RunFolder, probability_columns
+from leukbench.runfolder import RunFolder
+from leukbench.score.arrays import probability_columns
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from leukbench.checks.gate import GateResult
-    from leukbench.checks.verify import Difference
+    from leukbench.checks.verify_tables import Difference
     from leukbench.trials.plan import TrialPlan
 
 

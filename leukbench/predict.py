@@ -19,6 +19,7 @@ from leukbench.explain.heat_maps import NOTICE, heat_map, write_heat_map
 from leukbench.models.saved import FOLDER, load_model
 from leukbench.records import TrialRecord
 from leukbench.runfolder import RunFolder
+from leukbench.score.arrays import PROBABILITY_PREFIX
 from leukbench.score.calibration import apply_temperature
 
 
@@ -169,7 +170,7 @@ def as_frame(predictions: Sequence[Prediction]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {"image": one.image, "label": one.label, "probability": one.probability}
-            | {f"p_{name}": value for name, value in one.probabilities.items()}
+            | {PROBABILITY_PREFIX + name: value for name, value in one.probabilities.items()}
             | {"note": one.note, "heat_map": one.heat_map, "notice": NOTICE}
             for one in predictions
         ]

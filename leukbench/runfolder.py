@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from leukbench.audit.findings import AuditReport
 from leukbench.errors import DataError
 from leukbench.records import RunDescription, TrialRecord, read_record, read_stored
-from leukbench.score.trials import TrialPredictions
+from leukbench.score.arrays import TrialPredictions
 
-PROBABILITY_PREFIX = "p_"
 IMPORTANCE = "explanation.csv"
 HEAT_MAPS = "explanation.npz"
 WHOLE_FEATURE = "all of it"
@@ -175,8 +174,3 @@ def read_split(path: Path) -> pd.DataFrame:
         )
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read ({error}): run run-all again.") from error
-
-
-def probability_columns(classes: tuple[str, ...]) -> list[str]:
-    """Names of the probability columns of stored predictions."""
-    return [PROBABILITY_PREFIX + name for name in classes]

@@ -21,7 +21,8 @@ from sklearn.pipeline import Pipeline
 from leukbench.explain.feature_groups import FeatureGroup, feature_groups
 from leukbench.explain.heat_maps import grad_cam
 from leukbench.files import write_bytes, write_text
-from leukbench.runfolder import HEAT_MAPS, IMPORTANCE, PROBABILITY_PREFIX
+from leukbench.runfolder import HEAT_MAPS, IMPORTANCE
+from leukbench.score.arrays import PROBABILITY_PREFIX
 
 MOST_IMAGES = 120
 """Test images that importance is measured on: an SVM predicts them a hundred times."""

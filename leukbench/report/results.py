@@ -11,32 +11,23 @@ import pandas as pd
 from leukbench.records import PublishedValues, TrialRecord
 from leukbench.report.formats import NOT_REPORTED
 from leukbench.runfolder import HeatMaps, RunFolder
-from leukbench.score.arrays import groups_from_split
+from leukbench.score.arrays import TrialPredictions, groups_from_split
 from leukbench.score.comparisons import Comparison, compare
 from leukbench.score.members import UNRANKED_FAMILIES, ModelTrials, models_of
+from leukbench.score.metrics import comparison_metrics
 from leukbench.score.per_class import classification_report, confusion_counts
 from leukbench.score.summary import (
-    COMPARISON_METRICS,
     UNFINISHED,
     comparison_scores,
     standing,
     summarise,
 )
-from leukbench.score.trials import TrialPredictions
 
 _Stored = TypeVar("_Stored")
 
 PAPER_DATASET = "all-pbs"
 """The catalogue's name of the dataset that the published values with ``same_data`` belong to."""
 
-COLUMNS = (
-    "model", "title", "family", "status", "trials",
-    "accuracy", "accuracy_low", "accuracy_high",
-    *(name for name in COMPARISON_METRICS if name != "accuracy"),
-    "parameters", "flops", "train_seconds", "predict_ms_per_image", "peak_memory_mb",
-    "published_accuracy", "published_source",
-)  # fmt: skip
-"""Columns of ``comparison.csv``."""
 
 CLASS_COLUMNS = (
     "model", "title", "class", "precision", "recall", "specificity", "f1", "support",
@@ -54,6 +45,17 @@ _COST = {
     "predict_ms_per_image": "predict_ms_per_image",
     "peak_memory_mb": "peak_memory_mb",
 }
+
+
+def columns() -> list[str]:
+    """Columns of ``comparison.csv``, as the registry of metrics stands."""
+    return [
+        "model", "title", "family", "status", "trials",
+        "accuracy", "accuracy_low", "accuracy_high",
+        *(name for name in comparison_metrics() if name != "accuracy"),
+        *_COST,
+        "published_accuracy", "published_source",
+    ]  # fmt: skip
 
 
 class Results:
@@ -114,7 +116,7 @@ class Results:
 
     @cached_property
     def comparison(self) -> pd.DataFrame:
-        """``comparison.csv``: one row per model, columns `COLUMNS`.
+        """``comparison.csv``: one row per model, as `columns` names them.
 
         Scores are fractions in 0..1 (``mcc`` -1..1, ``brier`` 0..2), means over trials, averages over
         classes macro; ``trials`` counts those that left predictions; ``status`` is ok where every
@@ -140,8 +142,8 @@ class Results:
                 INITIAL_WEIGHTS: initial_weights(records),
             }
             rows.append(row)
-        columns = [*COLUMNS, INITIAL_WEIGHTS] if self.fine_tuned else list(COLUMNS)
-        table = pd.DataFrame(rows, columns=columns)
+        extra = [INITIAL_WEIGHTS] if self.fine_tuned else []
+        table = pd.DataFrame(rows, columns=columns() + extra)
         for column in ("parameters", "flops"):
             table[column] = table[column].astype("Float64").round().astype("Int64")
         table["standing"] = [

@@ -18,6 +18,7 @@ from leukbench.report.figures.style import (
 )
 from leukbench.report.hardest import hardest_images
 from leukbench.report.results import Results, rows_of
+from leukbench.score.arrays import PROBABILITY_PREFIX
 
 EXAMPLES = 4
 HARDEST_SHOWN = 20
@@ -78,7 +79,8 @@ def prediction_examples(results: Results, images_root: Path) -> Figure:
         for ax, row in zip(axes, rows_of(rows), strict=False):
             show_file(ax, images_root / row["image"])
             called = row["y_pred"]
-            ax.set_title(f"{shortened(called, 16)}, {100 * row['p_' + called]:.1f} %", fontsize=9)
+            probability = 100 * row[PROBABILITY_PREFIX + called]
+            ax.set_title(f"{shortened(called, 16)}, {probability:.1f} %", fontsize=9)
             ax.set_xlabel(f"true class {shortened(row['y_true'], 16)}", fontsize=8)
         for ax in axes[len(rows) :]:
             ax.set_visible(False)
