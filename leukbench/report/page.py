@@ -28,6 +28,7 @@ from leukbench.report.results import INITIAL_WEIGHTS, Results, rows_of, source_t
 from leukbench.report.tables import class_rows, published_cell
 from leukbench.report.verdict import verdict
 from leukbench.report.what_models_use import strip_name, used_view
+from leukbench.score.metrics import METRICS, comparison_metrics
 
 _TRACEBACK = 4000
 Writer = Callable[[Any], str]
@@ -56,31 +57,34 @@ class Cell:
     small: str = ""
 
 
-COLUMNS = (
-    Column("Accuracy", "accuracy"),
-    Column("Precision", "precision"),
-    Column("Recall", "recall"),
-    Column("Specificity", "specificity"),
-    Column("F1", "f1"),
-    Column("Published accuracy", "published_accuracy"),
-    Column("MCC", "mcc", number),
-    Column("AUROC", "auroc", number),
-    Column("Brier", "brier", number),
-    Column("ECE", "ece", number),
+_SHARES = ("accuracy", "precision", "recall", "specificity", "f1")
+_COSTS = (
     Column("Parameters", "parameters", count),
     Column("Training", "train_seconds", seconds),
     Column("ms per image", "predict_ms_per_image", number),
     Column("Memory", "peak_memory_mb", "{:.0f} MiB".format),
     Column("Trials", "trials", count),
-    Column("Published source", "published_source", None),
 )
+
+
+def _columns(results: Results) -> tuple[Column, ...]:
+    """Scores of the paper, published values, other scores, costs, sources; all metrics that compare."""
+    others = [name for name in comparison_metrics() if name not in (*_SHARES, "balanced_accuracy")]
+    weights = [Column("Initial weights", INITIAL_WEIGHTS, None)] if results.fine_tuned else []
+    return (
+        *(Column(METRICS[name].title, name) for name in _SHARES),
+        Column("Published accuracy", "published_accuracy"),
+        *(Column(METRICS[name].title, name, number) for name in others),
+        *_COSTS,
+        Column("Published source", "published_source", None),
+        *weights,
+    )
 
 
 def page(results: Results, sources: Mapping[str, str]) -> dict[str, Any]:
     """Return what the template shows beside the figures; `sources` hold the heat maps."""
     run = results.folder.run
-    weights = Column("Initial weights", INITIAL_WEIGHTS, None)
-    columns = (*COLUMNS, weights) if results.fine_tuned else COLUMNS
+    columns = _columns(results)
     return {
         "title": f"{run.dataset.title}, protocol {run.protocol.name}",
         "synthetic": results.folder.synthetic,
@@ -193,7 +197,7 @@ def _published(results: Results, row: Mapping[str, Any]) -> dict[str, Any] | Non
     if published is None:
         return None
     rows = []
-    for name in ("accuracy", "precision", "recall", "specificity", "f1"):
+    for name in _SHARES:
         text = getattr(published, name)
         rows.append(
             (name.capitalize(), published_percent(text) or NOT_REPORTED, percent(row[name]))
