@@ -12,10 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pydantic import ValidationError
 
 from leukbench.audit.audit import with_split
-from leukbench.audit.findings import AuditReport
 from leukbench.checks.verify_tables import Difference, check_tables
 from leukbench.data.splits import SPLIT_COLUMNS, fold_sha256, split_sha256
 from leukbench.errors import DataError, LeukbenchError
@@ -131,12 +129,12 @@ def _check_description(folder: RunFolder) -> Iterator[Difference]:
 
 def _check_audit(folder: RunFolder) -> Iterator[Difference]:
     """``audit.json`` against the dataset, its own findings and the split."""
-    if folder.audit is None:
-        return
     try:
-        stored = AuditReport.model_validate(folder.audit)
-    except ValidationError as error:
-        yield Difference("audit.json", f"does not fit: {_one_line(error)}")
+        stored = folder.audit
+    except DataError as error:
+        yield Difference("audit.json", _one_line(error))
+        return
+    if stored is None:
         return
     if stored.fingerprint != folder.run.dataset_fingerprint:
         yield Difference("audit.json", "is of another dataset than run.json")

@@ -5,27 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import math
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import zip_longest
-from pathlib import Path
 
 import pandas as pd
 
 from leukbench.errors import LeukbenchError
-from leukbench.report.figures import hardest_csv
+from leukbench.report.hardest import hardest_csv
 from leukbench.report.results import Results
-from leukbench.report.tables import write_tables
+from leukbench.report.tables import table_texts
 from leukbench.runfolder import RunFolder
 from leukbench.score.arrays import TrialPredictions
 
-TABLES = (
-    "comparison.csv", "comparison.md", "comparison.tex",
-    "classification_report.csv", "classification_report.md",
-)  # fmt: skip
 COMPARISON, CLASSIFICATION = "comparison.csv", "classification_report.csv"
 HARDEST = "figures/hardest.csv"
 AVERAGES = ("accuracy", "macro avg", "weighted avg")
@@ -54,7 +48,9 @@ def check_tables(folder: RunFolder) -> Iterator[Difference]:
     """
     results = Results(folder)
     try:
-        again = _made_again(folder, results)
+        again = table_texts(results)
+        if (folder.path / HARDEST).is_file():
+            again[HARDEST] = hardest_csv(results)
     except (LeukbenchError, ValueError, KeyError, TypeError) as error:
         # whatever a damaged record or prediction makes of the computation is a finding, not a fault
         yield Difference(COMPARISON, f"cannot be computed again: {type(error).__name__} {error}")
@@ -76,17 +72,6 @@ def check_tables(folder: RunFolder) -> Iterator[Difference]:
             yield from list(_check_counts(results, stored))
         except (KeyError, ValueError) as error:
             yield Difference(COMPARISON, f"cannot be checked: {type(error).__name__} {error}")
-
-
-def _made_again(folder: RunFolder, results: Results) -> dict[str, str]:
-    with tempfile.TemporaryDirectory() as place:
-        copy = Path(place)
-        (copy / "run.json").write_bytes((folder.path / "run.json").read_bytes())
-        write_tables(RunFolder(copy), results)
-        again = {name: (copy / name).read_text(encoding="utf-8") for name in TABLES}
-    if (folder.path / HARDEST).is_file():
-        again[HARDEST] = hardest_csv(results)
-    return again
 
 
 def _check_counts(results: Results, stored: Mapping[str, str]) -> Iterator[Difference]:

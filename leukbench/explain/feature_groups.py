@@ -16,18 +16,18 @@ from scipy import fft
 from sklearn.pipeline import FeatureUnion
 
 from leukbench.models.features import ColourHistogram, FourierSpectrum, GreyHistogram
+from leukbench.runfolder import WHOLE_FEATURE
 
 RINGS = 8
 GREY_BANDS = 8
 COLOUR_BANDS = 4
-WHOLE = "all of it"
 
 
 @dataclass(frozen=True)
 class FeatureGroup:
     """Columns that belong together, by number, and the feature that they are computed from.
 
-    ``name`` is the part of the feature: frequencies in cycles a pixel, or values 0..255, or `WHOLE`.
+    ``name`` is the part of the feature: frequencies in cycles a pixel, or values 0..255, or `WHOLE_FEATURE`.
     """
 
     feature: str
@@ -52,7 +52,7 @@ def feature_groups(transformer: Any, channels: int) -> list[FeatureGroup]:
         if not own:
             return []
         groups += [replace(group, columns=group.columns + start) for group in own]
-        start += sum(len(group.columns) for group in own if group.name == WHOLE)
+        start += sum(len(group.columns) for group in own if group.name == WHOLE_FEATURE)
     return groups
 
 
@@ -73,7 +73,7 @@ def _rings(height: int, width: int) -> Iterator[FeatureGroup]:
     radius = np.hypot(fft.fftfreq(height)[:, None], fft.rfftfreq(width)[None, :]).ravel()
     edges = np.linspace(0.0, radius.max(), RINGS + 1)
     ring = np.digitize(radius, edges[1:-1])
-    yield FeatureGroup("Fourier spectrum", WHOLE, np.arange(len(radius)))
+    yield FeatureGroup("Fourier spectrum", WHOLE_FEATURE, np.arange(len(radius)))
     for number in range(RINGS):
         columns = np.flatnonzero(ring == number)
         if len(columns):
@@ -85,7 +85,7 @@ def _bands(colour: str, bins: int, bands: int, start: int = 0) -> Iterator[Featu
     """Bands of a histogram's bins, by the values 0..255 that fall into them."""
     feature = f"{colour} histogram"
     step = 256 // bins
-    yield FeatureGroup(feature, WHOLE, np.arange(bins) + start)
+    yield FeatureGroup(feature, WHOLE_FEATURE, np.arange(bins) + start)
     for columns in np.array_split(np.arange(bins), min(bands, bins)):
         name = f"values {columns[0] * step}–{(columns[-1] + 1) * step - 1}"
         yield FeatureGroup(feature, name, columns + start)

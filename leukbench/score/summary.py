@@ -24,6 +24,9 @@ from leukbench.score.resampling import RESAMPLES, Resampled, Weights, weight_chu
 UNFINISHED = ("failed", "timeout", "out-of-memory")
 """Statuses of trials that left no predictions."""
 
+UNFINISHED = ("failed", "timeout", "out-of-memory")
+"""Statuses of trials that left no predictions."""
+
 _KEPT_CELLS = 8_000_000
 
 

@@ -14,10 +14,9 @@ from sklearn.pipeline import Pipeline
 from leukbench.checks.verify import verify_run
 from leukbench.cli.app import run_command_line
 from leukbench.explain.explain_trial import explain_trial
-from leukbench.explain.feature_groups import WHOLE
 from leukbench.explain.importance import MOST_IMAGES
 from leukbench.models.classical import on_features
-from leukbench.runfolder import HEAT_MAPS, IMPORTANCE, RunFolder
+from leukbench.runfolder import HEAT_MAPS, IMPORTANCE, WHOLE_FEATURE, RunFolder
 
 MakeFolder = Callable[..., Path]
 SIDE = 16
@@ -68,7 +67,7 @@ def test_importance_finds_the_band_that_alone_decides(tmp_path: Path) -> None:
     table = pd.read_csv(tmp_path / IMPORTANCE).set_index(["feature", "group"])
     assert set(table["images"]) == {MOST_IMAGES}
     assert set(table["accuracy"]) == {1.0}
-    deciding = {("grey histogram", WHOLE), ("grey histogram", "values 192–223")}
+    deciding = {("grey histogram", WHOLE_FEATURE), ("grey histogram", "values 192–223")}
     assert set(table.index[table["drop"] > 0.3]) == deciding
     assert (table.drop(index=list(deciding))[["drop", "drop_std"]] == 0).all(axis=None)
 

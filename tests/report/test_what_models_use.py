@@ -11,10 +11,9 @@ import pytest
 from leukbench.checks.verify import verify_run
 from leukbench.errors import DataError
 from leukbench.report import write_report
-from leukbench.report.explanations import importances, overlaid
 from leukbench.report.figures import draw, possible
 from leukbench.report.html import render_report
-from leukbench.report.images import heat_strips
+from leukbench.report.images import heat_strips, overlaid
 from leukbench.report.results import Results
 from leukbench.report.tables import write_tables
 from leukbench.runfolder import HEAT_MAPS, IMPORTANCE, RunFolder
@@ -37,14 +36,16 @@ def test_old_runs_without_explanations_have_neither_figure_nor_section(
     pictured: tuple[RunFolder, Path],
 ) -> None:
     results = Results(pictured[0])
-    assert not {"importance", "gradcam"} & set(possible(results, pictured[1]))
-    assert "What it goes by" not in render_report(results, {})
+    assert not {"importance", "gradcam"} & {spec.name for spec in possible(results, pictured[1])}
+    assert "What the model relies on" not in render_report(results, {})
 
 
 def test_importance_needs_no_images_and_heat_maps_do(explained: tuple[RunFolder, Path]) -> None:
     folder, images = explained
-    assert {"importance", "gradcam"} & set(possible(Results(folder))) == {"importance"}
-    assert {"importance", "gradcam"} <= set(possible(Results(folder), images))
+    assert {"importance", "gradcam"} & {spec.name for spec in possible(Results(folder))} == {
+        "importance"
+    }
+    assert {"importance", "gradcam"} <= {spec.name for spec in possible(Results(folder), images)}
 
 
 def test_importance_is_drawn_to_scale(explained: tuple[RunFolder, Path]) -> None:
@@ -81,13 +82,13 @@ def test_each_model_says_what_it_goes_by_and_where_that_misleads(
     folder, images = explained
     results = Results(folder)
     page = render_report(results, heat_strips(results, images))
-    assert page.count("What it goes by") == 4
+    assert page.count("What the model relies on") == 4
     assert page.count("<meter") == 2 * len(GROUPS)
     assert '<td class="number">12.5</td>' in page
     assert '<td class="number">-1.0</td>' in page
     assert page.count("no proof that there is none") == 2
-    assert page.count("Where parts tell the same") == 2
-    assert page.count("24 × 24 cells") == 2, "the grid is that of the last picture"
+    assert page.count("Where parts carry the same information") == 2
+    assert page.count("24 × 24 cells") == 2, "the grid is that of the last feature map"
     assert page.count("data:image/jpeg") == 2
     assert "report RUN --images" not in page
 
@@ -117,7 +118,7 @@ def test_report_writes_the_figures_and_takes_the_pictures_away_again(
 def test_images_of_another_dataset_are_refused(
     explained: tuple[RunFolder, Path], tmp_path: Path
 ) -> None:
-    with pytest.raises(DataError, match="--images"):
+    with pytest.raises(DataError, match="`images="):
         write_report(explained[0].path, tmp_path)
 
 
@@ -153,4 +154,4 @@ def test_importance_comes_from_the_first_trial_that_has_it(tmp_path: Path) -> No
     late = next(r for r in folder.records if r.family == "classical" and r.seed == 1)
     data = b"feature,group,columns,drop,drop_std,accuracy,images,repeats\nf,g,1,0.5,0,1,9,5\n"
     write_explanation(folder, late, IMPORTANCE, data)
-    assert list(importances(Results(RunFolder(tmp_path)))) == [late.model]
+    assert list(Results(RunFolder(tmp_path)).importances) == [late.model]
