@@ -126,7 +126,7 @@ def _chosen_specs(options: RunOptions) -> list[ModelSpec]:
     protocol = options.protocol
     specs = [registry.get(name) for name in options.models or protocol.models or registry.names()]
     for spec in specs:
-        if spec.family == "probe":
+        if not spec.competes:
             raise UsageError(
                 f"`models={spec.name}` is a shortcut probe: it runs beside the models where the "
                 "protocol has probes = true under [audit]."
