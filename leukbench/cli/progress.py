@@ -116,7 +116,7 @@ class ConsoleReporter:
         from leukbench.trials.limits import estimates, last_end
 
         waiting: list[float | None] = []
-        for plan, state, seconds in estimates(prepared):
+        for plan, state, seconds in estimates(prepared.plans, prepared.split, prepared.out):
             if state != "finished":
                 waiting.append(seconds)
             clock = "-" if seconds is None else _clock(seconds)
