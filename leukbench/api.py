@@ -25,7 +25,7 @@ from leukbench.report.notes import NOT_FOR_DIAGNOSIS
 from leukbench.report.results import Results
 from leukbench.report.tables import classification_table, comparison_table
 from leukbench.report.verdict import verdict
-from leukbench.runfolder import RunFolder, probability_columns
+from leukbench.runfolder import RunFolder
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +36,12 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """A run folder, made by `run` or ``run-all``; every value is derived from its stored predictions.
+    """A run folder as an object; every value is derived from its stored predictions.
+
+    Parameters
+    ----------
+    path : str or Path
+        A folder that `run` or the command ``run-all`` made.
 
     Raises
     ------
@@ -92,12 +97,12 @@ class Run:
         table = classification_table(self.folder)
         if model is None:
             return table
-        self._require(model)
+        self._known(model)
         return table[table["model"] == model].reset_index(drop=True)
 
     def confusion(self, model: str) -> pd.DataFrame:
         """Confusion matrix: rows true, columns predicted; summed over folds, mean over seeds."""
-        self._require(model)
+        self._known(model)
         if model not in self._results.confusion:
             raise UsageError(
                 f"No trial of {model!r} in {self.path} left predictions: run it again."
@@ -115,9 +120,18 @@ class Run:
             Columns ``model``, ``fold``, ``seed``, ``image``, ``y_true``, ``y_pred``, and one
             ``p_<class>`` a class, in 0..1.
         """
-        columns = ["image", "y_true", "y_pred", *probability_columns(self.classes)]
-        chosen = [record for record in self._chosen(model, fold, seed) if record.scored]
-        return _joined([(record, self.folder.predictions(record)) for record in chosen], columns)
+        frames = [
+            self.folder.predictions(record).assign(
+                model=record.model, fold=record.fold, seed=record.seed
+            )
+            for record in self._chosen(model, fold, seed)
+            if record.scored
+        ]
+        columns = ["model", "fold", "seed", "image", "y_true", "y_pred"]
+        columns += [f"p_{name}" for name in self.classes]
+        if not frames:
+            return pd.DataFrame(columns=columns)
+        return pd.concat(frames, ignore_index=True)[columns]
 
     def history(
         self, model: str | None = None, *, fold: int | None = None, seed: int | None = None
@@ -130,9 +144,17 @@ class Run:
             Columns ``model``, ``fold``, ``seed``, ``epoch``, ``loss``, ``accuracy``, ``val_loss``,
             ``val_accuracy``, ``monitored`` (the part that the ``val_`` columns are of).
         """
-        columns = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "monitored"]
-        curves = [(r, self.folder.history(r)) for r in self._chosen(model, fold, seed)]
-        return _joined([(record, curve) for record, curve in curves if curve is not None], columns)
+        frames = []
+        for record in self._chosen(model, fold, seed):
+            curve = self.folder.history(record)
+            if curve is not None:
+                curve = curve.assign(model=record.model, fold=record.fold, seed=record.seed)
+                frames.append(curve)
+        columns = ["model", "fold", "seed", "epoch", "loss", "accuracy", "val_loss"]
+        columns += ["val_accuracy", "monitored"]
+        if not frames:
+            return pd.DataFrame(columns=columns)
+        return pd.concat(frames, ignore_index=True)[columns]
 
     def figure_names(self, images: str | Path | None = None) -> tuple[str, ...]:
         """Names of the figures that can be drawn of this run."""
@@ -141,7 +163,14 @@ class Run:
         return tuple(possible(self._results, None if images is None else Path(images)))
 
     def figure(self, name: str, images: str | Path | None = None) -> Figure:
-        """Draw one of `figure_names`; without the folder of `images` no picture of a cell is shown.
+        """Draw one figure.
+
+        Parameters
+        ----------
+        name : str
+            One of `figure_names`.
+        images : str or Path, optional
+            Folder of the images; without it no picture of a cell is shown.
 
         Raises
         ------
@@ -164,7 +193,7 @@ class Run:
 
         return compare_with_baseline(self.path, Path(baseline), **options)
 
-    def _require(self, model: str) -> None:
+    def _known(self, model: str) -> None:
         if model not in self.models:
             raise UsageError(
                 f"{self.path} has no model {model!r}{did_you_mean(model, self.models)}: "
@@ -173,7 +202,7 @@ class Run:
 
     def _chosen(self, model: str | None, fold: int | None, seed: int | None) -> list[TrialRecord]:
         if model is not None:
-            self._require(model)
+            self._known(model)
         return [
             record
             for record in self.folder.records
@@ -194,11 +223,11 @@ class Run:
         """The verdict and the comparison, for a notebook; names stay text."""
         run = self.folder.run
         title = f"{run.dataset.title}, protocol {run.protocol.name}"
-        sentences = ""
-        for sentence in verdict(self._results):
-            text = html.escape(sentence.text)
-            strong = f"<strong>{text}</strong>" if sentence.kind == "warning" else text
-            sentences += f"<li>{strong}</li>"
+        said = "".join(
+            f"<li>{'<strong>' if s.kind == 'warning' else ''}{html.escape(s.text)}"
+            f"{'</strong>' if s.kind == 'warning' else ''}</li>"
+            for s in verdict(self._results)
+        )
         rows = [
             {
                 "Model": row["title"],
@@ -215,22 +244,9 @@ class Run:
         ]
         table = pd.DataFrame(rows).to_html(index=False, escape=True, border=0)
         return (
-            f"<h3>{html.escape(title)}</h3><ul>{sentences}</ul>{table}"
+            f"<h3>{html.escape(title)}</h3><ul>{said}</ul>{table}"
             f"<p><small>{NOT_FOR_DIAGNOSIS}</small></p>"
         )
-
-
-def _joined(
-    frames: Sequence[tuple[TrialRecord, pd.DataFrame]], columns: Sequence[str]
-) -> pd.DataFrame:
-    """Frames of several trials below one another, each row with its model, fold and seed."""
-    whose = ("model", "fold", "seed")
-    named = [
-        frame.assign(**{name: getattr(record, name) for name in whose}) for record, frame in frames
-    ]
-    if not named:
-        return pd.DataFrame(columns=[*whose, *columns])
-    return pd.concat(named, ignore_index=True)[[*whose, *columns]]
 
 
 def run(
