@@ -5,53 +5,49 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from leukbench.records import TrialRecord
+    from leukbench.records import Epoch, TrialRecord
     from leukbench.trials.plan import TrialPlan
-    from leukbench.trials.prepare import Preparation, RunOptions
+    from leukbench.trials.prepare import Preparation
 
 _EPOCH_LINE_SECONDS = 30.0
 
 
 class ConsoleReporter:
-    """Tells a console how a run goes; safe to call from several threads.
+    """Tells standard error how a run goes, or nothing where `quiet`; several threads may call it.
 
-    Parameters
-    ----------
-    console : rich.console.Console
-        Where to write.
-    live : bool
-        Redraw running trials in place, instead of writing a line now and then.
+    On a terminal, running trials are redrawn in place while the reporter is entered.
     """
 
-    def __init__(self, console: Console, *, live: bool) -> None:
-        self._console = console
-        self._running: dict[str, tuple[TrialPlan, float, Mapping[str, Any]]] = {}
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._console = Console(file=sys.stderr, quiet=quiet)
+        self._running: dict[str, tuple[TrialPlan, float, Epoch | None]] = {}
         self._lock = threading.Lock()
         self._last_line = 0.0
         self._waiting = 0
         self._ended = 0
-        self._live = (
-            Live(console=console, refresh_per_second=4, get_renderable=self._draw, transient=True)
-            if live
-            else None
-        )
+        self._live: Live | None = None
+        if self._console.is_terminal and not quiet:
+            self._live = Live(
+                console=self._console,
+                refresh_per_second=4,
+                get_renderable=self._draw,
+                transient=True,
+            )
 
-    def open(self) -> None:
-        """Begin to redraw."""
+    def __enter__(self) -> ConsoleReporter:
         if self._live is not None:
             self._live.start()
+        return self
 
-    def close(self) -> None:
-        """Stop redrawing."""
+    def __exit__(self, *exception: object) -> None:
         if self._live is not None:
             self._live.stop()
 
@@ -59,38 +55,32 @@ class ConsoleReporter:
         """Write one line."""
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    def prepared(self, options: RunOptions, prepared: Preparation) -> None:
-        """Say what was found."""
-        source = prepared.source
+    def prepared(self, prepared: Preparation) -> None:
+        """Say what is to be run."""
+        source, protocol = prepared.source, prepared.options.protocol
         counts = ", ".join(f"{name} {number}" for name, number in source.counts.items())
-        known = f"recognised as {source.catalog}" if source.catalog else "no known dataset"
+        recognised = f"recognised as {source.catalog}" if source.catalog else "no known dataset"
         if source.synthetic:
-            known = "SYNTHETIC smears"
-        self.say(f"dataset   {source.name}: {len(source)} images ({counts}); {known}")
+            recognised = "SYNTHETIC smears"
+        self.say(f"dataset   {source.name}: {len(source)} images ({counts}); {recognised}")
         for image in source.skipped:
             self.say(f"skipped   {image.path}: {image.reason}")
-        self.say(f"protocol  {options.protocol.name}: {options.protocol.title}")
+        self.say(f"protocol  {protocol.name}: {protocol.title}")
         parts = prepared.split.groupby(["fold", "part"]).size().unstack(fill_value=0)
         first = ", ".join(f"{part} {number}" for part, number in parts.iloc[0].items())
         folds = "" if len(parts) == 1 else f" in fold 0 of {len(parts)}"
-        self.say(f"split     {options.protocol.split.policy}: {first}{folds}")
+        self.say(f"split     {protocol.split.policy}: {first}{folds}")
         precisions = {
             plan.model: plan.parameters["precision"]
             for plan in prepared.plans
             if "precision" in plan.parameters
         }
         if precisions:
-            self._precisions(options.protocol.training.precision, precisions)
+            self._precisions(protocol.training.precision, precisions)
         self.say(f"run       {prepared.out}: {len(prepared.plans)} trials")
-        self._sharing(options, prepared)
-
-    def _sharing(self, options: RunOptions, prepared: Preparation) -> None:
-        """Say how the trials share the cores, and how else they could."""
-        from leukbench.trials.limits import limits_of
-
-        limits = limits_of(options, prepared)
+        limits = prepared.limits
         way = f"{limits.jobs} side by side" if limits.jobs > 1 else "one after another"
-        if options.scheduler is not None:
+        if prepared.options.scheduler is not None:
             way = "on all workers"
         each = "1 core" if limits.threads == 1 else f"{limits.threads} cores"
         why = f", {limits.reason}" if limits.reason else ""
@@ -109,26 +99,29 @@ class ConsoleReporter:
             for value in sorted(set(precisions.values()))
         )
         why = ""
-        if setting == "auto":
-            why = (
-                f" ({describe_speedups(stored_speedups())}, measured on this machine)"
-                if has_bfloat16_units()
-                else " (the processor has no units for bfloat16)"
-            )
+        if setting == "auto" and has_bfloat16_units():
+            why = f" ({describe_speedups(stored_speedups())}, measured on this machine)"
+        elif setting == "auto":
+            why = " (the processor has no units for bfloat16)"
         self.say(f"precision {setting}: {chosen}{why}")
 
-    def plan(self, options: RunOptions, prepared: Preparation) -> None:
+    def plan(self, prepared: Preparation) -> None:
         """Print every trial with whether it is finished and how long it may take."""
-        from leukbench.trials.estimate import estimates
-        from leukbench.trials.limits import last_end, limits_of
+        from leukbench.trials.limits import estimates, last_end
 
-        limits, waiting = limits_of(options, prepared), []
-        for plan, state, seconds in estimates(prepared, options, limits.threads):
+        waiting: list[float | None] = []
+        for plan, state, seconds in estimates(prepared.plans, prepared.split, prepared.out):
             if state != "finished":
                 waiting.append(seconds)
-            self.say(f"  {plan.name:<44} {state:<9} {_clock(seconds):>8}  {plan.key[:12]}")
-        to_go = _clock(last_end(waiting, limits.jobs))
-        self.say(f"  about {to_go} to go; nothing was run (--dry-run)")
+            clock = "-" if seconds is None else _clock(seconds)
+            self.say(f"  {plan.name:<44} {state:<9} {clock:>8}  {plan.key[:12]}")
+        known = [seconds for seconds in waiting if seconds is not None]
+        to_go = f"about {_clock(last_end(known, prepared.limits.jobs))} to go"
+        if len(known) < len(waiting):
+            to_go += (
+                f", and {len(waiting) - len(known)} trials whose models have no finished trial here"
+            )
+        self.say(f"  {to_go}; nothing was run (--dry-run)")
 
     def waiting(self, number: int, total: int) -> None:
         """Say how many trials are to be run."""
@@ -140,21 +133,21 @@ class ConsoleReporter:
     def started(self, plan: TrialPlan) -> None:
         """A trial begins."""
         with self._lock:
-            self._running[plan.key] = (plan, time.monotonic(), {})
+            self._running[plan.key] = (plan, time.monotonic(), None)
         if self._live is None:
             self.say(f"start     {plan.name}")
 
-    def epoch(self, plan: TrialPlan, values: Mapping[str, Any]) -> None:
+    def epoch(self, plan: TrialPlan, epoch: Epoch) -> None:
         """A network finished an epoch."""
         with self._lock:
             _, begun, _ = self._running[plan.key]
-            self._running[plan.key] = (plan, begun, values)
+            self._running[plan.key] = (plan, begun, epoch)
             now = time.monotonic()
             due = self._live is None and now - self._last_line >= _EPOCH_LINE_SECONDS
             if due:
                 self._last_line = now
         if due:
-            self.say(f"          {plan.name}: {_progress(values, now - begun)}")
+            self.say(f"          {plan.name}: {_progress(epoch, now - begun)}")
 
     def ended(self, plan: TrialPlan, record: TrialRecord) -> None:
         """A trial is stored."""
@@ -170,41 +163,17 @@ class ConsoleReporter:
         table = Table.grid(padding=(0, 2))
         now = time.monotonic()
         with self._lock:
-            for plan, begun, values in self._running.values():
-                table.add_row("running", plan.name, _progress(values, now - begun))
+            for plan, begun, epoch in self._running.values():
+                table.add_row("running", plan.name, _progress(epoch, now - begun))
         return table
 
 
-class QuietReporter(ConsoleReporter):
-    """Says nothing."""
-
-    def say(self, text: str) -> None:
-        """Write nothing."""
-
-
-@contextmanager
-def make_reporter(*, quiet: bool = False) -> Iterator[ConsoleReporter]:
-    """Give a reporter for standard error, live where it is a terminal."""
-    console = Console(file=sys.stderr)
-    reporter: ConsoleReporter
-    if quiet:
-        reporter = QuietReporter(console, live=False)
-    else:
-        reporter = ConsoleReporter(console, live=console.is_terminal)
-    reporter.open()
-    try:
-        yield reporter
-    finally:
-        reporter.close()
-
-
-def _progress(values: Mapping[str, Any], seconds: float) -> str:
-    if not values:
+def _progress(last: Epoch | None, seconds: float) -> str:
+    if last is None:
         return _clock(seconds)
-    epoch, epochs = int(values["epoch"]), int(values["epochs"])
-    left = seconds / max(epoch, 1) * (epochs - epoch)
+    left = seconds / max(last.epoch, 1) * (last.epochs - last.epoch)
     return (
-        f"epoch {epoch}/{epochs}  loss {values['loss']:.3f}  accuracy {values['accuracy']:.3f}  "
+        f"epoch {last.epoch}/{last.epochs}  loss {last.loss:.3f}  accuracy {last.accuracy:.3f}  "
         f"{_clock(seconds)}, {_clock(left)} left"
     )
 

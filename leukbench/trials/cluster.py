@@ -15,7 +15,7 @@ from leukbench.errors import UsageError, did_you_mean
 if TYPE_CHECKING:
     from distributed import Client
 
-    from leukbench.trials.prepare import RunOptions
+    from leukbench.trials.options import RunOptions
 
 BACKENDS = ("local", "dask")
 CONNECT_SECONDS = 10.0

@@ -21,7 +21,7 @@ from joblib._dask import DaskDistributedBackend
 
 from leukbench._version import __version__
 from leukbench.errors import UsageError
-from leukbench.records import TrialRecord
+from leukbench.records import Epoch, Outcome, TrialRecord
 from leukbench.trials import remote
 from leukbench.trials.cluster import WORKER_SECONDS, open_cluster
 from leukbench.trials.limits import Limits
@@ -87,7 +87,7 @@ def run_trials_on_dask(
         return {
             "run": run,
             "version": __version__,
-            "job": job,
+            "job": job.model_dump(mode="json"),
             "kind": plan.kind,
             "images": files[images],
             "fold_file": files[fold_file],
@@ -103,7 +103,9 @@ def run_trials_on_dask(
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
         started = datetime.fromisoformat(answer["started"])
-        listener.ended(plan, store.keep(plan, answer["outcome"], workdir, started))
+        listener.ended(
+            plan, store.keep(plan, Outcome.model_validate(answer["outcome"]), workdir, started)
+        )
         del waiting[plan.key]
 
     with (
@@ -282,7 +284,7 @@ class _Listener:
                 self._running.add(key)
                 self._reporter.started(self._plans[key])
             elif key in self._running:
-                self._reporter.epoch(self._plans[key], values)
+                self._reporter.epoch(self._plans[key], Epoch.model_validate(values))
 
     def ended(self, plan: TrialPlan, record: TrialRecord) -> None:
         """Pass on that a trial is stored; what is said of it later is not passed on."""

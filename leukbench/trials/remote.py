@@ -7,7 +7,6 @@ live in the child process, so that a trial which hangs or dies does not take the
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import signal
 import tempfile
@@ -26,7 +25,8 @@ from distributed import WorkerPlugin, get_worker
 
 from leukbench._version import __version__
 from leukbench.machine import machine_id
-from leukbench.trials.pool import ChildPool
+from leukbench.records import Epoch, Job, Outcome
+from leukbench.trials.worker import WorkerPool
 
 ARRIVAL_SECONDS = 600.0
 """How long a worker waits for the next piece of a file that was asked for."""
@@ -42,7 +42,7 @@ class _RunHere:
     """What one worker process keeps of one run: children, files found, whether it was ended."""
 
     def __init__(self, run: str, threads: int) -> None:
-        self.pool = ChildPool(threads)
+        self.pool = WorkerPool(threads)
         self.cancelled = threading.Event()
         self._run = run
         self._found: dict[str, Path] = {}
@@ -131,13 +131,13 @@ def carry_out(task: dict[str, Any]) -> dict[str, Any]:
         outcome = _carry_out(task, worker, files)
     except Exception as error:
         outcome = _failed(f"{type(error).__name__}: {error}", traceback.format_exc())
-    outcome |= {"machine": machine_id(), "threads": task["job"]["threads"]}
-    return {"key": key, "started": started, "outcome": outcome, "files": files}
+    outcome = outcome.model_copy(
+        update={"machine": machine_id(), "threads": task["job"]["threads"]}
+    )
+    return {"key": key, "started": started, "outcome": outcome.model_dump(), "files": files}
 
 
-def _carry_out(
-    task: Mapping[str, Any], worker: DaskWorker, files: dict[str, bytes]
-) -> dict[str, Any]:
+def _carry_out(task: Mapping[str, Any], worker: DaskWorker, files: dict[str, bytes]) -> Outcome:
     if task["version"] != __version__:
         return _failed(
             f"the Dask worker {worker.address} has leukbench {__version__}, the run is of "
@@ -150,40 +150,34 @@ def _carry_out(
     with tempfile.TemporaryDirectory(prefix="trial-", dir=worker.local_directory) as folder:
         workdir = Path(folder)
         paths = {"images": images, "fold_file": fold_file, "workdir": workdir}
-        job = task["job"] | {name: str(path) for name, path in paths.items()}
+        job = Job.model_validate(task["job"]).model_copy(update=paths)
         if task["weights"] is not None:
-            weights = str(here.locate(task["weights"], worker))
-            job["parameters"] = job["parameters"] | {"weights": weights}
-        job_file = workdir / "job.json"
-        job_file.write_text(json.dumps(job), encoding="utf-8")
+            weights = {"weights": str(here.locate(task["weights"], worker))}
+            job = job.model_copy(update={"parameters": job.parameters | weights})
 
-        def tell(values: Mapping[str, Any]) -> None:
-            worker.log_event(task["run"], dict(values) | {"event": "epoch", "key": job["key"]})
+        def tell(epoch: Epoch) -> None:
+            message = epoch.model_dump() | {"event": "epoch", "key": job.key}
+            worker.log_event(task["run"], message)
 
         _lift_trimming()
-        child = here.pool.acquire(task["kind"])
-        try:
-            outcome = child.run(
-                job_file,
-                timeout=task["timeout"],
-                memory_mb=task["memory_mb"],
-                on_event=tell,
-                cancelled=here.cancelled,
-            )
-        except BaseException:
-            child.close()
-            raise
-        here.pool.release(task["kind"], child)
+        outcome = here.pool.run(
+            task["kind"],
+            job,
+            timeout=task["timeout"],
+            memory_mb=task["memory_mb"],
+            on_event=tell,
+            cancelled=here.cancelled,
+        )
         files |= {
             path.relative_to(workdir).as_posix(): path.read_bytes()
             for path in sorted(workdir.rglob("*"))
-            if path.is_file() and path != job_file
+            if path.is_file()
         }
     return outcome
 
 
-def _failed(reason: str, trace: str = "") -> dict[str, Any]:
-    return {"status": "failed", "reason": reason.splitlines()[0][:500], "traceback": trace}
+def _failed(reason: str, trace: str = "") -> Outcome:
+    return Outcome(status="failed", reason=reason.splitlines()[0][:500], traceback=trace)
 
 
 def _enter(run: str, threads: int) -> _RunHere | None:

@@ -26,7 +26,8 @@ from leukbench.models import registry
 from leukbench.runfolder import RunFolder
 from leukbench.trials import cluster as cluster_module
 from leukbench.trials.execute import execute
-from leukbench.trials.prepare import RunOptions, prepare
+from leukbench.trials.options import RunOptions
+from leukbench.trials.prepare import prepare
 from tests.trials.dask_bench import (
     PLUGIN,
     PROTOCOL,
@@ -208,14 +209,14 @@ def test_a_file_of_weights_reaches_the_workers_too(
     weights = tmp_path / "own.weights.h5"
     weights.write_text("weights", encoding="utf-8")
     options = RunOptions(
-        PROTOCOL, data=bench.data, out=tmp_path / "run", models=("kills_reads",),
+        protocol=PROTOCOL, data=bench.data, out=tmp_path / "run", models=("kills_reads",),
         backend="dask", scheduler=address, threads=1,
     )  # fmt: skip
     ready = prepare(options)
     (plan,) = ready.plans
     plan = replace(plan, parameters={**plan.parameters, "weights": str(weights)})
     with blinded(address):
-        run = execute(options, replace(ready, plans=[plan]), Diary())
+        run = execute(replace(ready, plans=[plan]), Diary())
     assert statuses(run) == {"kills_reads": "ok"}, run.records[0].reason
 
 

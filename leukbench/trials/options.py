@@ -1,0 +1,160 @@
+"""What a user asks of a run: the one set of options behind ``leukbench.run`` and ``leukbench run-all``.
+
+Text is understood as it is typed on the command line (``"0-4"``, ``"30m"``, ``"8g"``), so that both
+take the same values and refuse the others with the same sentence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+
+from leukbench.errors import UsageError
+from leukbench.protocol import Protocol, load_protocol, override
+
+UNITS = {
+    "timeout": ({"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}, "30m"),
+    "memory_mb": ({"": 1, "m": 1, "mb": 1, "g": 1024, "gb": 1024}, "8g"),
+}
+"""Seconds and MiB of each unit, and an example."""
+CHANGES = {"epochs": "training__epochs", "task": "task", "precision": "training__precision"}
+"""Options that change the protocol, and what they change."""
+
+
+def split_names(option: str, value: Any) -> Any:
+    """Different names of a text with commas between; what is no text stays.
+
+    >>> split_names("models", "a, b")
+    ('a', 'b')
+    """
+    if isinstance(value, str):
+        value = tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
+    if value is not None and not len(value):
+        raise UsageError(f"`{option}` is empty: name one or more, with commas between.")
+    return value
+
+
+def split_numbers(option: str, value: Any) -> Any:
+    """Different whole numbers of a text with commas between and ``0-4`` for a range.
+
+    >>> split_numbers("seeds", "0-2,7")
+    (0, 1, 2, 7)
+    """
+    parts = split_names(option, value)
+    if not isinstance(value, str):
+        return parts
+    numbers: list[int] = []
+    for part in parts:
+        match = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
+        if not match:
+            raise UsageError(
+                f"`{option}={value!r}` does not fit: write whole numbers, as in 0,1,2."
+            )
+        numbers += range(int(match[1]), int(match[2] or match[1]) + 1)
+    return tuple(dict.fromkeys(numbers))
+
+
+def quantity(option: str, value: Any) -> float | None:
+    """Seconds or MiB of a number, or of a text with a unit.
+
+    >>> quantity("timeout", "30m"), quantity("memory_mb", "8g")
+    (1800.0, 8192.0)
+    """
+    if value is None:
+        return None
+    units, example = UNITS[option]
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", str(value).casefold())
+    if not match or match[2] not in units or float(match[1]) == 0:
+        raise UsageError(f"`{option}={value!r}` does not fit: write it like {example}.")
+    return float(match[1]) * units[match[2]]
+
+
+def _reader(read: Callable[[str, Any], Any]) -> BeforeValidator:
+    def validate(value: Any, info: ValidationInfo) -> Any:
+        return read(info.field_name or "", value)
+
+    return BeforeValidator(validate)
+
+
+def _option(text: str, default: Any = None) -> Any:
+    return Field(default, description=text)
+
+
+Names = Annotated[tuple[str, ...] | None, _reader(split_names)]
+Numbers = Annotated[tuple[int, ...] | None, _reader(split_numbers)]
+Count = Annotated[int, Field(ge=1)] | None
+Quantity = Annotated[float | None, _reader(quantity)]
+
+
+class RunOptions(BaseModel):
+    """What the user asks of a run; the description of a field is its help on the command line.
+
+    `protocol` may be given as an object, a name, a file or not at all; what is kept is the protocol
+    with `epochs`, `task` and `precision` in it. `timeout` is in seconds, `memory_mb` in MiB.
+
+    Raises
+    ------
+    UsageError
+        Where a value does not fit; names the parameter.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: Path | None = _option("Folder with one sub-folder a class; without it, synthetic smears.")
+    protocol: Protocol = _option("Name or TOML file; paper with --data, demo without.", ...)
+    models: Names = _option("Some models only, with commas between.")
+    seeds: Numbers = _option("Seeds, as in 0,1,2 or 0-4.")
+    folds: Numbers = _option("Some folds of the split only.")
+    epochs: int | None = _option("Epochs of every network; changes the protocol.")
+    task: str | dict[str, str] | None = _option("all or benign-malignant; changes the protocol.")
+    precision: str | None = _option("auto, float32 or mixed_bfloat16; changes the protocol.")
+    out: Path | None = _option("Run folder; results/<dataset>-<protocol> by default.")
+    jobs: Count = _option("Trials side by side; by default as many as are likely to end soonest.")
+    threads: Count = _option("Cores of each trial; by default this machine's, shared by --jobs.")
+    backend: str = _option("local, or dask: on the workers of a Dask cluster.", "local")
+    scheduler: str | None = _option(
+        "Dask scheduler, as in tcp://host:8786; without it, --jobs workers."
+    )
+    timeout: Quantity = _option("Longest time of one trial, as in 90s, 30m, 2h.")
+    memory_mb: Quantity = _option("Most memory of one trial, as in 800m, 8g.")
+    skip_unreadable: bool = _option("Leave out images that cannot be read.", False)
+    fresh: bool = _option("Run again what is finished.", False)
+    save_models: bool = _option("Keep the fitted models, for leukbench predict.", False)
+    weights: str = _option(
+        "Start of networks at native size: none (random), imagenet, or a file.", "none"
+    )
+    command: str = ""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _read(cls, values: Any, validate: ModelWrapValidatorHandler[RunOptions]) -> RunOptions:
+        protocol = values.get("protocol")
+        if not isinstance(protocol, Protocol):
+            default = "demo" if values.get("data") is None else "paper"
+            protocol = load_protocol(str(protocol or default))
+        given = {key: values.get(name) for name, key in CHANGES.items()}
+        changes = {key: value for key, value in given.items() if value is not None}
+        try:
+            return validate({**values, "protocol": override(protocol, **changes)})
+        except ValidationError as error:
+            first = error.errors()[0]
+            reason = first["msg"].removeprefix("Value error, ")
+            if first["type"] == "greater_than_equal":
+                reason = f"take a whole number from {first['ctx']['ge']}"
+            raise UsageError(
+                f"`{first['loc'][0]}={first['input']}` does not fit: "
+                f"{reason[:1].lower()}{reason[1:]}."
+            ) from error
