@@ -14,13 +14,9 @@ def seen_copies(split: pd.DataFrame) -> tuple[int, int]:
 
     `split` is ``split.csv``; an image counts once a fold.
     """
-    seen = tested = 0
-    for _, fold in split.groupby("fold"):
-        test = fold[fold["part"] == "test"]
-        training = set(fold.loc[fold["part"] != "test", "sha256"])
-        seen += int(test["sha256"].isin(training).sum())
-        tested += len(test)
-    return seen, tested
+    test = split[split["part"] == "test"]
+    training = split.loc[split["part"] != "test", ["fold", "sha256"]].drop_duplicates()
+    return len(test.merge(training, on=["fold", "sha256"])), len(test)
 
 
 def partner_sentences(results: Results) -> list[str]:
