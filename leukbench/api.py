@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 import pandas as pd
 
 from leukbench.errors import UsageError, did_you_mean
-from leukbench.protocol import Protocol, load_protocol, override
-from leukbench.records import TrialRecord
+from leukbench.protocol import Protocol
+from leukbench.records import Epoch, TrialRecord
 from leukbench.report.formats import percent, with_interval
 from leukbench.report.notes import NOT_FOR_DIAGNOSIS
 from leukbench.report.results import Results
@@ -265,6 +265,7 @@ def run(
     backend: str = "local",
     scheduler: str | None = None,
     timeout: float | None = None,
+    memory_mb: float | None = None,
     skip_unreadable: bool = False,
     fresh: bool = False,
     save_models: bool = False,
@@ -290,62 +291,35 @@ def run(
         Change the protocol, and with it what the run can be compared with.
     out : str or Path, optional
         Run folder; ``results/<dataset>-<protocol>`` by default.
-    jobs : int, optional
-        Trials side by side; by default as many as end soonest, with fewer cores each.
-    threads : int, optional
-        Cores that each trial keeps busy; this machine's shared by `jobs` by default.
+    jobs, threads : int, optional
+        Trials side by side, and cores that each keeps busy; by default this machine's are shared so
+        that the run ends soonest.
     backend : str
         ``"local"``, or ``"dask"``: trials run on the workers of a Dask cluster.
     scheduler : str, optional
         Address of its scheduler, as in ``"tcp://host:8786"``; None starts `jobs` workers on this
         machine, for which a script needs an ``if __name__ == "__main__":``.
-    timeout : float, optional
-        Seconds that one trial may take.
+    timeout, memory_mb : float, optional
+        Seconds and MiB that one trial may take.
     skip_unreadable, fresh, save_models : bool
-        As the options of ``run-all``.
+        Leave out images that cannot be read; run again what is finished; keep the fitted models.
     weights : str
         What networks at native size start from: ``none`` (random), ``imagenet``, or a file.
     progress : bool
         Write a line to standard error when a trial begins and ends.
 
-    Returns
-    -------
-    Run
-
     Raises
     ------
     LeukbenchError
-        Where data, protocol or a name does not fit, or leakage is refused.
+        Where data, protocol or an option does not fit, or leakage is refused.
     """
+    options = {name: value for name, value in locals().items() if name != "progress"}
     from leukbench.trials.execute import execute
-    from leukbench.trials.prepare import RunOptions, prepare
+    from leukbench.trials.options import RunOptions
+    from leukbench.trials.prepare import prepare
 
-    if isinstance(protocol, Protocol):
-        chosen = protocol
-    else:
-        chosen = load_protocol(str(protocol or ("demo" if data is None else "paper")))
-    changes = {"training__epochs": epochs, "task": task, "training__precision": precision}
-    chosen = override(chosen, **{key: value for key, value in changes.items() if value is not None})
-    options = RunOptions(
-        protocol=chosen,
-        data=None if data is None else Path(data),
-        out=None if out is None else Path(out),
-        models=None if models is None else tuple(models),
-        seeds=None if seeds is None else tuple(seeds),
-        folds=None if folds is None else tuple(folds),
-        jobs=jobs,
-        threads=threads,
-        backend=backend,
-        scheduler=scheduler,
-        timeout=timeout,
-        skip_unreadable=skip_unreadable,
-        fresh=fresh,
-        save_models=save_models,
-        weights=weights,
-        command="leukbench.run(...)",
-    )
-    reporter = _Lines(sys.stderr if progress else None)
-    return Run(execute(options, prepare(options), reporter).path)
+    prepared = prepare(RunOptions(**options, command="leukbench.run(...)"))
+    return Run(execute(prepared, _Lines(sys.stderr if progress else None)).path)
 
 
 @dataclass(frozen=True)
@@ -360,8 +334,8 @@ class _Lines:
     def started(self, plan: TrialPlan) -> None:
         self._say(f"start     {plan.name}")
 
-    def epoch(self, plan: TrialPlan, values: Mapping[str, Any]) -> None:
-        """Epochs are not told."""
+    def epoch(self, plan: TrialPlan, epoch: Epoch) -> None:
+        """Say nothing of single epochs."""
 
     def ended(self, plan: TrialPlan, record: TrialRecord) -> None:
         self._say(

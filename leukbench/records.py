@@ -144,6 +144,17 @@ class Outcome(_Record):
         return self.status in SCORED
 
 
+class Epoch(_Record):
+    """What a network tells while it trains: epochs done and to do, and the values of the last one."""
+
+    epoch: int
+    epochs: int
+    loss: float
+    accuracy: float
+    val_loss: float = float("nan")
+    val_accuracy: float = float("nan")
+
+
 class _Trial(_Record):
     """Which trial it is; comes first in ``record.json``."""
 

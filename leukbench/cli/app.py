@@ -57,7 +57,6 @@ def _options(
 
 
 app.command("run-all")(run.run_all)
-app.command("run")(run.run_some)
 app.command("audit")(validity.audit)
 app.command("split")(validity.split)
 app.command("check-table")(validity.check_table)

@@ -7,16 +7,16 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from leukbench.records import TrialRecord
+    from leukbench.records import Epoch, TrialRecord
     from leukbench.trials.plan import TrialPlan
-    from leukbench.trials.prepare import Preparation, RunOptions
+    from leukbench.trials.prepare import Preparation
 
 _EPOCH_LINE_SECONDS = 30.0
 
@@ -34,7 +34,7 @@ class ConsoleReporter:
 
     def __init__(self, console: Console, *, live: bool) -> None:
         self._console = console
-        self._running: dict[str, tuple[TrialPlan, float, Mapping[str, Any]]] = {}
+        self._running: dict[str, tuple[TrialPlan, float, Epoch | None]] = {}
         self._lock = threading.Lock()
         self._last_line = 0.0
         self._waiting = 0
@@ -59,38 +59,32 @@ class ConsoleReporter:
         """Write one line."""
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    def prepared(self, options: RunOptions, prepared: Preparation) -> None:
-        """Say what was found."""
-        source = prepared.source
+    def prepared(self, prepared: Preparation) -> None:
+        """Say what is to be run."""
+        source, protocol = prepared.source, prepared.options.protocol
         counts = ", ".join(f"{name} {number}" for name, number in source.counts.items())
-        known = f"recognised as {source.catalog}" if source.catalog else "no known dataset"
+        recognised = f"recognised as {source.catalog}" if source.catalog else "no known dataset"
         if source.synthetic:
-            known = "SYNTHETIC smears"
-        self.say(f"dataset   {source.name}: {len(source)} images ({counts}); {known}")
+            recognised = "SYNTHETIC smears"
+        self.say(f"dataset   {source.name}: {len(source)} images ({counts}); {recognised}")
         for image in source.skipped:
             self.say(f"skipped   {image.path}: {image.reason}")
-        self.say(f"protocol  {options.protocol.name}: {options.protocol.title}")
+        self.say(f"protocol  {protocol.name}: {protocol.title}")
         parts = prepared.split.groupby(["fold", "part"]).size().unstack(fill_value=0)
         first = ", ".join(f"{part} {number}" for part, number in parts.iloc[0].items())
         folds = "" if len(parts) == 1 else f" in fold 0 of {len(parts)}"
-        self.say(f"split     {options.protocol.split.policy}: {first}{folds}")
+        self.say(f"split     {protocol.split.policy}: {first}{folds}")
         precisions = {
             plan.model: plan.parameters["precision"]
             for plan in prepared.plans
             if "precision" in plan.parameters
         }
         if precisions:
-            self._precisions(options.protocol.training.precision, precisions)
+            self._precisions(protocol.training.precision, precisions)
         self.say(f"run       {prepared.out}: {len(prepared.plans)} trials")
-        self._sharing(options, prepared)
-
-    def _sharing(self, options: RunOptions, prepared: Preparation) -> None:
-        """Say how the trials share the cores, and how else they could."""
-        from leukbench.trials.limits import limits_of
-
-        limits = limits_of(options, prepared)
+        limits = prepared.limits
         way = f"{limits.jobs} side by side" if limits.jobs > 1 else "one after another"
-        if options.scheduler is not None:
+        if prepared.options.scheduler is not None:
             way = "on all workers"
         each = "1 core" if limits.threads == 1 else f"{limits.threads} cores"
         why = f", {limits.reason}" if limits.reason else ""
@@ -117,17 +111,17 @@ class ConsoleReporter:
             )
         self.say(f"precision {setting}: {chosen}{why}")
 
-    def plan(self, options: RunOptions, prepared: Preparation) -> None:
+    def plan(self, prepared: Preparation) -> None:
         """Print every trial with whether it is finished and how long it may take."""
         from leukbench.trials.estimate import estimates
-        from leukbench.trials.limits import last_end, limits_of
+        from leukbench.trials.limits import last_end
 
-        limits, waiting = limits_of(options, prepared), []
-        for plan, state, seconds in estimates(prepared, options, limits.threads):
+        waiting = []
+        for plan, state, seconds in estimates(prepared, prepared.limits.threads):
             if state != "finished":
                 waiting.append(seconds)
             self.say(f"  {plan.name:<44} {state:<9} {_clock(seconds):>8}  {plan.key[:12]}")
-        to_go = _clock(last_end(waiting, limits.jobs))
+        to_go = _clock(last_end(waiting, prepared.limits.jobs))
         self.say(f"  about {to_go} to go; nothing was run (--dry-run)")
 
     def waiting(self, number: int, total: int) -> None:
@@ -140,21 +134,21 @@ class ConsoleReporter:
     def started(self, plan: TrialPlan) -> None:
         """A trial begins."""
         with self._lock:
-            self._running[plan.key] = (plan, time.monotonic(), {})
+            self._running[plan.key] = (plan, time.monotonic(), None)
         if self._live is None:
             self.say(f"start     {plan.name}")
 
-    def epoch(self, plan: TrialPlan, values: Mapping[str, Any]) -> None:
+    def epoch(self, plan: TrialPlan, epoch: Epoch) -> None:
         """A network finished an epoch."""
         with self._lock:
             _, begun, _ = self._running[plan.key]
-            self._running[plan.key] = (plan, begun, values)
+            self._running[plan.key] = (plan, begun, epoch)
             now = time.monotonic()
             due = self._live is None and now - self._last_line >= _EPOCH_LINE_SECONDS
             if due:
                 self._last_line = now
         if due:
-            self.say(f"          {plan.name}: {_progress(values, now - begun)}")
+            self.say(f"          {plan.name}: {_progress(epoch, now - begun)}")
 
     def ended(self, plan: TrialPlan, record: TrialRecord) -> None:
         """A trial is stored."""
@@ -170,8 +164,8 @@ class ConsoleReporter:
         table = Table.grid(padding=(0, 2))
         now = time.monotonic()
         with self._lock:
-            for plan, begun, values in self._running.values():
-                table.add_row("running", plan.name, _progress(values, now - begun))
+            for plan, begun, epoch in self._running.values():
+                table.add_row("running", plan.name, _progress(epoch, now - begun))
         return table
 
 
@@ -198,13 +192,12 @@ def make_reporter(*, quiet: bool = False) -> Iterator[ConsoleReporter]:
         reporter.close()
 
 
-def _progress(values: Mapping[str, Any], seconds: float) -> str:
-    if not values:
+def _progress(last: Epoch | None, seconds: float) -> str:
+    if last is None:
         return _clock(seconds)
-    epoch, epochs = int(values["epoch"]), int(values["epochs"])
-    left = seconds / max(epoch, 1) * (epochs - epoch)
+    left = seconds / max(last.epoch, 1) * (last.epochs - last.epoch)
     return (
-        f"epoch {epoch}/{epochs}  loss {values['loss']:.3f}  accuracy {values['accuracy']:.3f}  "
+        f"epoch {last.epoch}/{last.epochs}  loss {last.loss:.3f}  accuracy {last.accuracy:.3f}  "
         f"{_clock(seconds)}, {_clock(left)} left"
     )
 

@@ -1,31 +1,19 @@
-"""Shortcut probes: how far a classifier gets that never looks at a leukocyte.
+"""Shortcuts: the few numbers of an original image that a shortcut probe sees, and nothing of leukocytes.
 
-Each probe sees a few numbers of the original image (colour, corners, size, background) and is
-trained and tested on the same split as the models. Where a probe comes near the best model, the
-images can be told apart without what the models are meant to look at. The control with shuffled
-labels must fall to chance: where it does not, the split or the scoring leaks.
+The probes themselves, which are trained on these numbers, are `leukbench.models.shortcut_probes`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import cv2
 import numpy as np
 from joblib import Parallel, delayed
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.ensemble import ExtraTreesClassifier
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.tree import DecisionTreeClassifier
-from sklearn.utils.validation import check_is_fitted
+from numpy.typing import NDArray
 
 from leukbench.data.dataset import Dataset
 from leukbench.data.preprocess import read_image
-from leukbench.data.probe_names import PROBES
 from leukbench.data.segment import leukocyte_mask
 from leukbench.errors import UsageError, did_you_mean
 
@@ -36,102 +24,7 @@ CORNER_SHARE = 7
 CORNER_SIDE = 8
 BACKGROUND_BINS = 16
 MASK_MARGIN = 0.02
-NEIGHBOURS = 5
-TREES = 100
 _BATCH = 32
-
-
-def probe_features(
-    dataset: Dataset, names: Sequence[str] = tuple(PROBES), jobs: int = -1
-) -> dict[str, Features]:
-    """What each probe sees, from one pass over the original images.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        The images.
-    names : sequence of str
-        Some of `PROBES`.
-    jobs : int
-        Threads, as joblib counts them.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray
-        float32, shape ``(n, features)``: 6 for colour (mean and standard deviation of red, green,
-        blue, 0..255), 192 for one corner, 768 for four, 2 for size (width and height in pixels;
-        the size of the file is none of them, as it grows with what the image shows), 48 for the
-        background (histograms of red, green and blue, each summing to 1).
-
-    Raises
-    ------
-    UsageError
-        For an unknown name.
-    DataError
-        Where an image cannot be read.
-    """
-    for name in names:
-        _require_known(name)
-    batches = [range(i, min(i + _BATCH, len(dataset))) for i in range(0, len(dataset), _BATCH)]
-    parts = Parallel(n_jobs=jobs, prefer="threads")(
-        delayed(_see_batch)(dataset, batch, names) for batch in batches
-    )
-    rows = [row for part in parts for row in part]
-    return {name: np.stack([row[k] for row in rows]) for k, name in enumerate(names)}
-
-
-def make_probe(name: str, seed: int = 0) -> Any:
-    """A fresh scikit-learn classifier for the features of one probe.
-
-    Five nearest neighbours on scaled features for colour, extremely randomised trees (Geurts et al.
-    2006, doi:10.1007/s10994-006-6226-1) for corners and background, and a decision tree for size,
-    which names the majority class where all sizes are one.
-
-    Raises
-    ------
-    UsageError
-        For an unknown name.
-    """
-    _require_known(name)
-    if name == "probe_colour":
-        return _neighbours()
-    if name == "probe_size":
-        return DecisionTreeClassifier(random_state=seed)
-    if name == "probe_shuffled":
-        return ShuffledLabels(_neighbours(), seed=seed)
-    return ExtraTreesClassifier(n_estimators=TREES, random_state=seed, n_jobs=1)
-
-
-class ShuffledLabels(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """A classifier fitted to the right features and the labels of other images.
-
-    Parameters
-    ----------
-    estimator : classifier
-        What is fitted, as a clone.
-    seed : int
-        Of the permutation of the training labels.
-    """
-
-    def __init__(self, estimator: Any, seed: int = 0) -> None:
-        self.estimator = estimator
-        self.seed = seed
-
-    def fit(self, X: ArrayLike, y: ArrayLike) -> ShuffledLabels:
-        """Fit to a permutation of `y`."""
-        shuffled = np.random.default_rng(self.seed).permutation(np.asarray(y))
-        self.estimator_ = clone(self.estimator).fit(X, shuffled)
-        self.classes_ = self.estimator_.classes_
-        return self
-
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Probabilities, shape ``(n, classes)``."""
-        check_is_fitted(self)
-        return np.asarray(self.estimator_.predict_proba(X), dtype=np.float64)
-
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Class of each row."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
 
 def colour_moments(image: Image) -> Features:
@@ -182,31 +75,57 @@ def _size(image: Image) -> Features:
     return np.array(image.shape[1::-1], dtype=np.float32)
 
 
-_SEEN: dict[str, Callable[[Image], Features]] = {
-    "probe_colour": colour_moments,
-    "probe_corner": corner,
-    "probe_corners": _corners,
-    "probe_size": _size,
-    "probe_background": background,
-    "probe_shuffled": colour_moments,
+SHORTCUTS: dict[str, Callable[[Image], Features]] = {
+    "colour": colour_moments,
+    "corner": corner,
+    "corners": _corners,
+    "size": _size,
+    "background": background,
 }
 
 
-def _see_batch(dataset: Dataset, batch: range, names: Sequence[str]) -> list[list[Features]]:
-    rows = []
-    for index in batch:
-        image = read_image(dataset.absolute(index))
-        seen = {_SEEN[name]: _SEEN[name](image) for name in names}
-        rows.append([seen[_SEEN[name]] for name in names])
-    return rows
+def shortcut_features(
+    dataset: Dataset, names: Sequence[str] = tuple(SHORTCUTS), jobs: int = -1
+) -> dict[str, Features]:
+    """Numbers of every image, from one pass over the originals.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Some of `SHORTCUTS`.
+    jobs : int
+        Threads, as joblib counts them.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        float32, shape ``(n, features)``: 6 for colour (mean and standard deviation of red, green,
+        blue, 0..255), 192 for one corner, 768 for four, 2 for size (width and height in pixels;
+        the size of the file is none of them, as it grows with what the image shows), 48 for the
+        background (histograms of red, green and blue, each summing to 1).
+
+    Raises
+    ------
+    UsageError
+        For an unknown name.
+    DataError
+        Where an image cannot be read.
+    """
+    for name in names:
+        if name not in SHORTCUTS:
+            raise UsageError(
+                f"There is no shortcut {name}{did_you_mean(name, SHORTCUTS)}: "
+                f"take one of {', '.join(SHORTCUTS)}."
+            )
+    starts = range(0, len(dataset), _BATCH)
+    batches = Parallel(n_jobs=jobs, prefer="threads")(
+        delayed(_features_of)(dataset, range(i, min(i + _BATCH, len(dataset))), names)
+        for i in starts
+    )
+    rows = [row for batch in batches for row in batch]
+    return {name: np.stack([row[k] for row in rows]) for k, name in enumerate(names)}
 
 
-def _neighbours() -> Any:
-    return make_pipeline(StandardScaler(), KNeighborsClassifier(n_neighbors=NEIGHBOURS))
-
-
-def _require_known(name: str) -> None:
-    if name not in PROBES:
-        raise UsageError(
-            f"There is no probe {name}{did_you_mean(name, PROBES)}: take one of {', '.join(PROBES)}."
-        )
+def _features_of(dataset: Dataset, batch: range, names: Sequence[str]) -> list[list[Features]]:
+    images = (read_image(dataset.absolute(index)) for index in batch)
+    return [[SHORTCUTS[name](image) for name in names] for image in images]

@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 
 from leukbench.errors import UsageError, did_you_mean
 
-Family = Literal["deep", "classical", "ensemble", "control", "reference"]
+Family = Literal["deep", "classical", "ensemble", "control", "reference", "probe"]
 Framework = Literal["keras", "sklearn"]
 Kernels = Literal["dense", "depthwise"]
 
@@ -36,6 +36,7 @@ BUILT_IN_MODULES = (
     "leukbench.models.leuknet",
     "leukbench.models.controls",
     "leukbench.models.native",
+    "leukbench.models.shortcut_probes",
 )
 
 
@@ -72,8 +73,8 @@ class ModelSpec:
         The name on the command line.
     title : str
         The name in tables.
-    family : {"deep", "classical", "ensemble", "control", "reference"}
-        The kind of model.
+    family : {"deep", "classical", "ensemble", "control", "reference", "probe"}
+        The kind of model. A probe does not compete: the protocol says whether it runs.
     target : str
         ``"module:factory"``; the factory takes the estimator's parameters by name and returns a
         fresh, unfitted scikit-learn classifier over images.
@@ -92,6 +93,10 @@ class ModelSpec:
         is for it on the machine.
     native : bool
         True for a variant that resizes to the size of the original publication.
+    reads : str
+        ``images`` (preprocessed), or one of `leukbench.data.shortcuts.SHORTCUTS`.
+    deterministic : bool
+        True where the seed changes nothing: one trial a fold, with the factory's own parameters.
     adapter_version : int
         Raised when a change makes earlier trials of this model no longer comparable.
     """
@@ -107,22 +112,18 @@ class ModelSpec:
     departures: tuple[str, ...] = ()
     kernels: Kernels = "dense"
     native: bool = False
+    reads: str = "images"
+    deterministic: bool = False
     adapter_version: int = 1
 
     def __post_init__(self) -> None:
-        if self.family not in get_args(Family):
-            raise UsageError(
-                f"Model {self.name!r} has the family {self.family!r}: "
-                f"use one of {', '.join(get_args(Family))}."
-            )
-        if self.framework not in get_args(Framework):
-            raise UsageError(
-                f"Model {self.name!r} has the framework {self.framework!r}: use keras or sklearn."
-            )
-        if self.kernels not in get_args(Kernels):
-            raise UsageError(
-                f"Model {self.name!r} has the kernels {self.kernels!r}: use dense or depthwise."
-            )
+        for field, allowed in (("family", Family), ("framework", Framework), ("kernels", Kernels)):
+            value = getattr(self, field)
+            if value not in get_args(allowed):
+                *others, last = get_args(allowed)
+                raise UsageError(
+                    f"Model {self.name!r} has the {field} {value!r}: use {', '.join(others)} or {last}."
+                )
         if self.target.count(":") != 1:
             raise UsageError(
                 f"Model {self.name!r} has the target {self.target!r}: write it as module:factory."
@@ -197,17 +198,22 @@ def _registered() -> Mapping[str, ModelSpec]:
 
 
 def names() -> tuple[str, ...]:
-    """Names of all models, in the order of the tables."""
-    return tuple(_registered())
+    """Names of all models that compete, in the order of the tables."""
+    return tuple(spec.name for spec in specs())
 
 
 def specs() -> tuple[ModelSpec, ...]:
-    """Specs of all models, in the order of the tables."""
-    return tuple(_registered().values())
+    """Specs of all models that compete, in the order of the tables."""
+    return tuple(spec for spec in _registered().values() if spec.family != "probe")
+
+
+def probes() -> tuple[ModelSpec, ...]:
+    """Specs of the shortcut probes, in the order of the tables."""
+    return tuple(spec for spec in _registered().values() if spec.family == "probe")
 
 
 def get(name: str) -> ModelSpec:
-    """The spec of one model.
+    """The spec of one model or shortcut probe.
 
     Raises
     ------
@@ -224,7 +230,7 @@ def get(name: str) -> ModelSpec:
         return known[name]
     raise UsageError(
         f"There is no model {name!r}{did_you_mean(name.replace('-', '_'), known)}: "
-        f"choose from {', '.join(known)}."
+        f"choose from {', '.join(names())}."
     )
 
 

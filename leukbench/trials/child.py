@@ -1,8 +1,8 @@
 """The child process: takes jobs on standard input, a JSON file's path a line, and answers in lines.
 
 Every answer is one JSON object on standard output: ``{"event": "epoch", ...}`` while a network trains,
-``{"event": "measured", ...}`` when the predictions are there, and ``{"event": "done", ...}`` or
-``{"event": "failed", ...}`` at the end of a job. What comes after "measured" cannot undo it. Standard
+``{"event": "measured", ...}`` when the predictions are there, and ``{"event": "done", ...}`` at the end
+of a job; the latter two hold an `Outcome`. What goes wrong after "measured" cannot undo it. Standard
 error is free for whatever libraries print.
 """
 
@@ -16,7 +16,10 @@ import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
+
+from leukbench.records import Epoch, Job, Outcome
+from leukbench.trials.worker import settle
 
 
 def main() -> None:
@@ -32,8 +35,9 @@ def main() -> None:
             _serve(Path(path), answers)
 
 
-def _say(answers: TextIO, event: str, **values: Any) -> None:
-    answers.write(json.dumps({"event": event, **values}) + "\n")
+def _say(answers: TextIO, event: str, record: Epoch | Outcome | None = None) -> None:
+    values = {} if record is None else record.model_dump(mode="json")
+    answers.write(json.dumps({"event": event} | values) + "\n")
     answers.flush()
 
 
@@ -45,26 +49,34 @@ def _follow_parent(parent: int) -> None:
 
 
 def _serve(path: Path, answers: TextIO) -> None:
-    def say(event: str, **values: Any) -> None:
-        _say(answers, event, **values)
-
+    measured: Outcome | None = None
     try:
         from leukbench.trials.trial import run_trial
 
         _reset_peak_memory()
-        job = json.loads(path.read_text(encoding="utf-8"))
+        job = Job.model_validate_json(path.read_bytes())
         started = time.perf_counter()
-        outcome, explain = run_trial(job, on_epoch=lambda values: say("epoch", **values))
-        outcome["total_seconds"] = time.perf_counter() - started
-        outcome["peak_memory_mb"] = _peak_memory_mb()
-        say("measured", **outcome)
-        say("done", explanation=explain())
-    except MemoryError:
-        say("failed", kind="out-of-memory", error="out of memory", traceback=traceback.format_exc())
+        outcome, explain = run_trial(job, on_epoch=lambda epoch: _say(answers, "epoch", epoch))
+        seconds = time.perf_counter() - started
+        measured = outcome.model_copy(
+            update={"total_seconds": seconds, "peak_memory_mb": _peak_memory_mb()}
+        )
+        _say(answers, "measured", measured)
+        done = measured.model_copy(update={"explanation": explain()})
     except Exception as error:
-        kind = "out-of-memory" if type(error).__name__ == "ResourceExhaustedError" else "failed"
-        text = f"{type(error).__name__}: {error}".strip()
-        say("failed", kind=kind, error=text, traceback=traceback.format_exc())
+        done = settle(measured, _failure(error))
+    _say(answers, "done", done)
+
+
+def _failure(error: Exception) -> Outcome:
+    trace = traceback.format_exc()
+    if isinstance(error, MemoryError):
+        return Outcome(status="out-of-memory", reason="out of memory", traceback=trace)
+    exhausted = type(error).__name__ == "ResourceExhaustedError"
+    reason = f"{type(error).__name__}: {error}".strip().splitlines()[0][:500]
+    return Outcome(
+        status="out-of-memory" if exhausted else "failed", reason=reason, traceback=trace
+    )
 
 
 def _reset_peak_memory() -> None:

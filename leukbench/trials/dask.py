@@ -6,11 +6,12 @@ alone writes the run folder.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
@@ -31,7 +32,7 @@ from leukbench.trials.store import RunStore
 
 if find_spec("distributed"):
     import dask
-    from distributed import Client, KilledWorker, LocalCluster, as_completed
+    from distributed import Client, KilledWorker, LocalCluster, Security, as_completed, rpc
 
     from leukbench.trials.dask_worker import (
         RunOnWorker,
@@ -114,22 +115,32 @@ def open_cluster(scheduler: str | None, jobs: int) -> Iterator[Client]:
 
 @contextmanager
 def _connect(scheduler: str) -> Iterator[Client]:
+    try:
+        with ThreadPoolExecutor(
+            1
+        ) as pool:  # a notebook has an event loop of its own in this thread
+            pool.submit(asyncio.run, asyncio.wait_for(_greet(scheduler), CONNECT_SECONDS)).result()
+    except Exception as error:  # anything may listen at that address, and answer anything
+        raise UsageError(
+            f"`scheduler={scheduler}` cannot be reached, or is no Dask scheduler: start one with "
+            "'dask scheduler', and name the address that it prints, as in tcp://host:8786."
+        ) from error
     logger = logging.getLogger("distributed.client")
     level = logger.level
     logger.setLevel(logging.CRITICAL)  # the user gets one sentence instead of Dask's tracebacks
     try:
-        try:
-            client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
-        except Exception as error:  # anything may listen at that address, and answer anything
-            raise UsageError(
-                f"`scheduler={scheduler}` cannot be reached, or is no Dask scheduler: start one with "
-                "'dask scheduler', and name the address that it prints, as in tcp://host:8786."
-            ) from error
-        with client:
+        with Client(scheduler, set_as_default=False) as client:
             _require_workers(client, scheduler)
             yield client
     finally:
         logger.setLevel(level)
+
+
+async def _greet(scheduler: str) -> None:
+    """Get an answer from a scheduler; `Client` may wait for ever for one that does not speak."""
+    security = Security().get_connection_args("client")
+    async with rpc(scheduler, connection_args=security) as remote:
+        await remote.identity()
 
 
 def _require_workers(client: Client, scheduler: str) -> None:
@@ -261,7 +272,7 @@ def _on_workers(
 
 def _results(
     client: Client, run: str, tasks: Sequence[TrialTask], progress: _Progress
-) -> Iterator[tuple[str, TrialResult]]:
+) -> Generator[tuple[str, TrialResult]]:
     """Each trial's key and result as it ends; one whose worker was lost is submitted again."""
     keys = [(run, task.job.key) for task in tasks]
     futures = client.map(carry_out, tasks, run=run, key=keys, retries=RETRIES)

@@ -13,12 +13,15 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from leukbench.errors import DataError
 from leukbench.records import TrialRecord, read_record
 
 if TYPE_CHECKING:
+    from leukbench.trials.options import RunOptions
     from leukbench.trials.plan import TrialPlan
-    from leukbench.trials.prepare import Preparation, RunOptions
+    from leukbench.trials.prepare import Preparation
 
 START_SECONDS = 8.0
 CORES = 2
@@ -58,21 +61,21 @@ class Cost:
 
 
 def reference_costs(
-    plans: Sequence[TrialPlan], prepared: Preparation, options: RunOptions
+    plans: Sequence[TrialPlan], split: pd.DataFrame, options: RunOptions
 ) -> list[Cost]:
     """Costs of trials from the figures that come with the package.
 
     They are scaled by images and epochs, and by the area of the images: an upper figure for models
     whose cost does not grow with it.
     """
-    images = _training_images(prepared)
+    images = _training_images(split)
     size = options.protocol.preprocessing.size
     return [_reference_cost(plan, images[plan.fold], size) for plan in plans]
 
 
 def _reference_cost(plan: TrialPlan, images: int, size: int) -> Cost:
     known = _reference().get(plan.kind)
-    if known is None and plan.framework != "keras":
+    if known is None and plan.spec.framework != "keras":
         return Cost(None, SERIAL_SHARE, _UNKNOWN_OTHERS_MB)
     figures = known or _UNKNOWN_NETWORK
     area = size**2 / figures["pixels"]
@@ -84,9 +87,7 @@ def _reference_cost(plan: TrialPlan, images: int, size: int) -> Cost:
     return Cost(seconds, known["serial_share"], START_MB + grown)
 
 
-def estimates(
-    prepared: Preparation, options: RunOptions, threads: int = CORES
-) -> list[tuple[TrialPlan, str, float]]:
+def estimates(prepared: Preparation, threads: int = CORES) -> list[tuple[TrialPlan, str, float]]:
     """State and likely duration of every trial of a run, on so many cores each.
 
     A finished trial gives its own time. Others are estimated from finished trials of the same model in
@@ -97,7 +98,7 @@ def estimates(
     list of (TrialPlan, str, float)
         The plan; ``"finished"``, ``"estimate"`` or ``"guess"``; and seconds, 0 where nothing is known.
     """
-    images = _training_images(prepared)
+    images = _training_images(prepared.split)
     finished: dict[str, float] = {}
     rates: dict[str, list[float]] = defaultdict(list)
     for record in stored_records(prepared.out):
@@ -108,7 +109,7 @@ def estimates(
             work = record.n_train * max(record.epochs_run or 1, 1)
             rates[record.model].append(record.fit_seconds / work)
     found = []
-    costs = reference_costs(prepared.plans, prepared, options)
+    costs = reference_costs(prepared.plans, prepared.split, prepared.options)
     for plan, cost in zip(prepared.plans, costs, strict=True):
         state, seconds = "guess", 0.0
         if plan.key in finished:
@@ -126,9 +127,9 @@ def _epochs(plan: TrialPlan) -> int:
     return int(plan.parameters.get("epochs", 1))
 
 
-def _training_images(prepared: Preparation) -> dict[int, int]:
+def _training_images(split: pd.DataFrame) -> dict[int, int]:
     """Number of training images by fold."""
-    folds, train = prepared.split["fold"], prepared.split["part"] == "train"
+    folds, train = split["fold"], split["part"] == "train"
     return {int(fold): int(train[folds == fold].sum()) for fold in folds.unique()}
 
 

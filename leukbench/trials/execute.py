@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from leukbench._version import __version__
 from leukbench.data.catalog import get_entry
 from leukbench.data.dataset import Dataset
 from leukbench.data.preprocess import preprocess_dataset, preprocessed_file
-from leukbench.data.probe_names import PROBES
 from leukbench.data.splits import part_indices, split_sha256
 from leukbench.files import atomic_path, cache_dir
 from leukbench.machine import describe_environment
@@ -22,16 +21,17 @@ from leukbench.models import registry, saved
 from leukbench.protocol import Preprocessing
 from leukbench.records import DatasetDescription, RunDescription, SkippedFile
 from leukbench.runfolder import RunFolder
-from leukbench.trials.limits import limits_of, longest_first
+from leukbench.trials.limits import longest_first
 from leukbench.trials.local import Inputs, Reporter, run_trials
-from leukbench.trials.plan import PROBE_FAMILY, PROBE_VERSION, TrialPlan
+from leukbench.trials.options import RunOptions
+from leukbench.trials.plan import TrialPlan
 from leukbench.trials.precision import stored_speedups
-from leukbench.trials.prepare import Preparation, RunOptions
+from leukbench.trials.prepare import Preparation
 from leukbench.trials.store import RunStore, write_json
-from leukbench.trials.subprocess_call import aside
+from leukbench.trials.subprocess_call import call_in_subprocess
 
 
-def execute(options: RunOptions, prepared: Preparation, reporter: Reporter) -> RunFolder:
+def execute(prepared: Preparation, reporter: Reporter) -> RunFolder:
     """Carry out what is not finished yet, and give the run folder.
 
     Raises
@@ -39,44 +39,46 @@ def execute(options: RunOptions, prepared: Preparation, reporter: Reporter) -> R
     LeukbenchError
         Where the run folder cannot be written or holds another run.
     """
+    options = prepared.options
     if options.save_models:
-        saved.require({plan.framework for plan in prepared.plans})
+        saved.require({plan.spec.framework for plan in prepared.plans})
     store = RunStore(prepared.out)
     try:
-        store.begin(describe_run(options, prepared), prepared.split, fresh=options.fresh)
+        store.begin(describe_run(prepared), prepared.split, fresh=options.fresh)
         write_json(prepared.out / "audit.json", prepared.audit.model_dump(mode="json"))
         waiting = [plan for plan in prepared.plans if not _finished(plan, options, store)]
         reporter.waiting(len(waiting), len(prepared.plans))
         if waiting:
-            inputs = _write_inputs(options, prepared, store)
-            _run_waiting(options, prepared, waiting, store, inputs, reporter)
+            _run_waiting(prepared, waiting, store, reporter)
         if waiting or not (prepared.out / "report.html").is_file():
             from leukbench.report import write_report
 
-            aside(write_report, prepared.out, images=len(prepared.source))
+            call_in_subprocess(write_report, prepared.out, images=len(prepared.source))
     finally:
         store.close()
     return RunFolder(prepared.out)
 
 
 def _run_waiting(
-    options: RunOptions,
-    prepared: Preparation,
-    waiting: Sequence[TrialPlan],
-    store: RunStore,
-    inputs: Inputs,
-    reporter: Reporter,
+    prepared: Preparation, waiting: Sequence[TrialPlan], store: RunStore, reporter: Reporter
 ) -> None:
-    limits, keep = limits_of(options, prepared), options.save_models
+    options, limits = prepared.options, prepared.limits
+    inputs = _write_inputs(prepared, store)
     if limits.jobs > 1 or options.scheduler is not None:
-        waiting = longest_first(waiting, prepared, options)
+        waiting = longest_first(waiting, prepared.split, options)
     if options.backend == "local":
-        run_trials(waiting, store, inputs, limits, reporter, save_models=keep)
+        run_trials(waiting, store, inputs, limits, reporter, save_models=options.save_models)
         return
     from leukbench.trials.dask import run_trials_on_dask
 
     run_trials_on_dask(
-        waiting, store, inputs, limits, reporter, save_models=keep, scheduler=options.scheduler
+        waiting,
+        store,
+        inputs,
+        limits,
+        reporter,
+        save_models=options.save_models,
+        scheduler=options.scheduler,
     )
 
 
@@ -86,22 +88,22 @@ def _finished(plan: TrialPlan, options: RunOptions, store: RunStore) -> bool:
     if record is None:
         return False
     kept = any(name.startswith(f"{saved.FOLDER}/") for name in record.files)
-    return kept or not options.save_models or plan.family == PROBE_FAMILY
+    return kept or not options.save_models or plan.spec.family == "probe"
 
 
-def describe_run(options: RunOptions, prepared: Preparation) -> RunDescription:
+def describe_run(prepared: Preparation) -> RunDescription:
     """Content of ``run.json``."""
-    source, protocol = prepared.source, options.protocol
+    source, protocol = prepared.source, prepared.options.protocol
     entry = get_entry(source.catalog) if source.catalog else None
     return RunDescription(
         leukbench_version=__version__,
-        command=options.command,
+        command=prepared.options.command,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         dataset_fingerprint=source.fingerprint,
         protocol_fingerprint=protocol.fingerprint,
         split_sha256=split_sha256(prepared.split),
         task_classes=prepared.dataset.classes,
-        models=(*registry.names(), *PROBES),
+        models=(*registry.names(), *(spec.name for spec in registry.probes())),
         dataset=DatasetDescription(
             name=source.name,
             title=entry.title if entry else source.name,
@@ -122,10 +124,12 @@ def describe_run(options: RunOptions, prepared: Preparation) -> RunDescription:
     )
 
 
-def _write_inputs(options: RunOptions, prepared: Preparation, store: RunStore) -> Inputs:
-    probes = sorted({plan.model for plan in prepared.plans if plan.family == PROBE_FAMILY})
-    source, settings = prepared.source, options.protocol.preprocessing
-    images = aside(_write_arrays, source, settings, probes, images=len(source))
+def _write_inputs(prepared: Preparation, store: RunStore) -> Inputs:
+    """Fill the cache and the run's work folder with what the trials read."""
+    shortcuts = {plan.spec.reads: plan.spec.adapter_version for plan in prepared.plans}
+    shortcuts.pop("images", None)
+    source, settings = prepared.source, prepared.options.protocol.preprocessing
+    images = call_in_subprocess(_write_arrays, source, settings, shortcuts, images=len(source))
     folder = store.work("inputs")
     dataset = prepared.dataset
     folds = {}
@@ -134,33 +138,29 @@ def _write_inputs(options: RunOptions, prepared: Preparation, store: RunStore) -
             part: part_indices(prepared.split, dataset, fold, part)
             for part in ("train", "validation", "test")
         }
-        arrays |= {
-            "labels": dataset.labels,
-            "classes": np.array(dataset.classes),
-            "paths": np.array(dataset.paths),
-        }
-        path = folder / f"fold-{fold}.npz"
-        np.savez(path, **arrays)
-        folds[fold] = path
+        folds[fold] = folder / f"fold-{fold}.npz"
+        np.savez(
+            folds[fold],
+            labels=dataset.labels,
+            classes=np.array(dataset.classes),
+            paths=np.array(dataset.paths),
+            **arrays,
+        )
     return Inputs(images=images, folds=folds)
 
 
 def _write_arrays(
-    source: Dataset, settings: Preprocessing, probes: Sequence[str]
+    source: Dataset, settings: Preprocessing, shortcuts: Mapping[str, int]
 ) -> dict[str, Path]:
-    """Fill the cache with what the trials read, and say where it lies."""
+    """Fill the cache with preprocessed images and shortcuts (name to version); gives their files."""
     preprocess_dataset(source, settings)
-    return {"": preprocessed_file(source, settings)} | _write_probe_features(source, probes)
-
-
-def _write_probe_features(source: Dataset, probes: Sequence[str]) -> dict[str, Path]:
     folder = cache_dir() / source.fingerprint[:24]
-    files = {name: folder / f"{name}-{PROBE_VERSION}.npy" for name in probes}
+    files = {name: folder / f"shortcut-{name}-{version}.npy" for name, version in shortcuts.items()}
     missing = [name for name, path in files.items() if not path.is_file()]
     if missing:
-        from leukbench.data.shortcuts import probe_features
+        from leukbench.data.shortcuts import shortcut_features
 
-        for name, features in probe_features(source, missing).items():
+        for name, features in shortcut_features(source, missing).items():
             with atomic_path(files[name]) as temporary:
                 np.save(temporary, features)
-    return files
+    return {"images": preprocessed_file(source, settings)} | files

@@ -9,13 +9,14 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from leukbench.errors import UsageError
+import pandas as pd
+
 from leukbench.machine import available_cores, machine_id, total_memory_mb
 from leukbench.trials.estimate import CORES, Cost, reference_costs, stored_records
-from leukbench.trials.plan import PROBE_FAMILY, TrialPlan
+from leukbench.trials.plan import TrialPlan
 
 if TYPE_CHECKING:
-    from leukbench.trials.prepare import Preparation, RunOptions
+    from leukbench.trials.options import RunOptions
 
 MEMORY_SHARE = 0.75
 """Of this machine's memory that trials side by side may be expected to take."""
@@ -46,25 +47,19 @@ class Limits:
     reason: str = ""
 
 
-def limits_of(options: RunOptions, prepared: Preparation) -> Limits:
+def choose_limits(
+    options: RunOptions, plans: Sequence[TrialPlan], split: pd.DataFrame, out: Path
+) -> Limits:
     """What the trials of a run may use, as the user says or as the run ends soonest.
 
     The choice depends on all trials of the run, finished or not, so that a run that was cut off goes on
     as it began. Trials that are added to a run folder get as many cores as those that are there, since
     the last digits of a network's weights depend on their number. A limit of time is that of a trial with
     all cores: with one, trials go one after another.
-
-    Raises
-    ------
-    UsageError
-        Where a number is less than 1.
     """
-    for name, number in (("--jobs", options.jobs), ("--threads", options.threads)):
-        if number is not None and number < 1:
-            raise UsageError(f"{name} {number} does not fit: take a whole number from 1.")
     jobs, threads, reason = options.jobs, options.threads, ""
     if jobs is None:
-        jobs, threads, reason = _share(options, prepared)
+        jobs, threads, reason = _share(options, plans, split, out)
     return Limits(
         jobs=jobs,
         threads=threads or max(1, available_cores() // jobs),
@@ -74,7 +69,9 @@ def limits_of(options: RunOptions, prepared: Preparation) -> Limits:
     )
 
 
-def _share(options: RunOptions, prepared: Preparation) -> tuple[int, int | None, str]:
+def _share(
+    options: RunOptions, plans: Sequence[TrialPlan], split: pd.DataFrame, out: Path
+) -> tuple[int, int | None, str]:
     """Trials side by side, cores of each where that is settled, and why."""
     if options.scheduler is not None:
         return 1, options.threads, ""
@@ -82,9 +79,9 @@ def _share(options: RunOptions, prepared: Preparation) -> tuple[int, int | None,
         return 1, options.threads, "because of --timeout"
     threads, reason = options.threads, "which ends soonest"
     if threads is None and not options.fresh:
-        threads = _threads_before(prepared.out)
+        threads = _threads_before(out)
         reason = reason if threads is None else "as in this run folder before"
-    costs = reference_costs(prepared.plans, prepared, options)
+    costs = reference_costs(plans, split, options)
     memory = MEMORY_SHARE * total_memory_mb()
     jobs = choose_jobs(costs, available_cores(), memory, threads=threads, most_mb=options.memory_mb)
     return jobs, threads, reason
@@ -152,10 +149,10 @@ def last_end(seconds: Iterable[float], jobs: int) -> float:
 
 
 def longest_first(
-    plans: Sequence[TrialPlan], prepared: Preparation, options: RunOptions
+    plans: Sequence[TrialPlan], split: pd.DataFrame, options: RunOptions
 ) -> list[TrialPlan]:
     """Trials in the order in which several workers end soonest; those of one model stay together."""
-    costs = reference_costs(plans, prepared, options)
+    costs = reference_costs(plans, split, options)
     unknown = _usual_seconds(costs)
     longest: dict[str, float] = {}
     for plan, cost in zip(plans, costs, strict=True):
@@ -173,6 +170,6 @@ def _usual_seconds(costs: Sequence[Cost]) -> float:
 def _threads_before(out: Path) -> int | None:
     """Cores of the trials that a run folder holds from such a machine as this one."""
     for record in stored_records(out):
-        if record.machine == machine_id() and record.family != PROBE_FAMILY and record.threads:
+        if record.machine == machine_id() and record.family != "probe" and record.threads:
             return record.threads
     return None

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from joblib import Parallel, delayed
 
-from leukbench.records import TrialRecord
+from leukbench.records import Epoch, TrialRecord
 from leukbench.trials.limits import Limits
 from leukbench.trials.plan import TrialPlan, job_of
-from leukbench.trials.pool import ChildPool
 from leukbench.trials.store import RunStore
+from leukbench.trials.worker import WorkerPool
 
 
 class Reporter(Protocol):
@@ -28,8 +27,8 @@ class Reporter(Protocol):
     def started(self, plan: TrialPlan) -> None:
         """A trial begins."""
 
-    def epoch(self, plan: TrialPlan, values: Mapping[str, Any]) -> None:
-        """A network finished an epoch: epoch, epochs, loss, accuracy."""
+    def epoch(self, plan: TrialPlan, epoch: Epoch) -> None:
+        """A network finished an epoch."""
 
     def ended(self, plan: TrialPlan, record: TrialRecord) -> None:
         """A trial is stored."""
@@ -42,7 +41,7 @@ class Inputs:
     Attributes
     ----------
     images : mapping of str to Path
-        Array of each probe by name, and of all models under the name ``""``.
+        Array of the preprocessed images, and of each shortcut, by what a `ModelSpec` ``reads``.
     folds : mapping of int to Path
         Indices and labels of each fold.
     """
@@ -52,7 +51,7 @@ class Inputs:
 
     def images_for(self, plan: TrialPlan) -> Path:
         """The array that a trial reads."""
-        return self.images.get(plan.model, self.images[""])
+        return self.images[plan.spec.reads]
 
 
 def run_trials(
@@ -70,50 +69,42 @@ def run_trials(
     be written, ends all children; what was finished is kept.
     """
     cancelled = threading.Event()
-    pool = ChildPool(limits.threads)
+    pool = WorkerPool(limits.threads)
 
-    def one(plan: TrialPlan) -> None:
+    def run_one(plan: TrialPlan) -> None:
         if cancelled.is_set():
             return
-        workdir = store.work(plan.key)
         job = job_of(
             plan,
             images=inputs.images_for(plan),
             fold_file=inputs.folds[plan.fold],
-            workdir=workdir,
+            workdir=store.work(plan.key),
             threads=limits.threads,
             save_model=save_models,
         )
-        job_file = workdir / "job.json"
-        job_file.write_text(json.dumps(job), encoding="utf-8")
         started = datetime.now(UTC)
         reporter.started(plan)
-        worker = pool.acquire(plan.kind)
-        try:
-            outcome = worker.run(
-                job_file,
-                timeout=limits.timeout,
-                memory_mb=limits.memory_mb,
-                on_event=lambda values: reporter.epoch(plan, values),
-                cancelled=cancelled,
-            )
-        except BaseException:
-            worker.close()
-            raise
-        pool.release(plan.kind, worker)
+        outcome = pool.run(
+            plan.kind,
+            job,
+            timeout=limits.timeout,
+            memory_mb=limits.memory_mb,
+            on_event=lambda epoch: reporter.epoch(plan, epoch),
+            cancelled=cancelled,
+        )
         if cancelled.is_set():
             return
-        outcome = dict(outcome) | {"threads": limits.threads, "jobs": limits.jobs}
-        record = store.keep(plan, outcome, workdir, started)
+        shared = {"threads": limits.threads, "jobs": limits.jobs}
+        record = store.keep(plan, outcome.model_copy(update=shared), job.workdir, started)
         reporter.ended(plan, record)
 
     try:
         if limits.jobs == 1:
             for plan in plans:
-                one(plan)
+                run_one(plan)
         else:
             Parallel(n_jobs=limits.jobs, backend="threading", batch_size=1)(
-                delayed(one)(plan) for plan in plans
+                delayed(run_one)(plan) for plan in plans
             )
     except BaseException:
         cancelled.set()

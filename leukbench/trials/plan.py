@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,10 @@ from leukbench._version import __version__
 from leukbench.data.dataset import Dataset
 from leukbench.data.splits import fold_sha256
 from leukbench.errors import DataError, UsageError
-from leukbench.models import registry
 from leukbench.models.registry import ModelSpec
 from leukbench.protocol import Protocol, canonical_sha256
-from leukbench.trials.choose_precision import resolve_precision
-
-PROBE_VERSION = 1
-PROBE_FAMILY = "probe"
+from leukbench.records import Job
+from leukbench.trials.precision import resolve_precision
 
 
 @dataclass(frozen=True)
@@ -29,33 +26,32 @@ class TrialPlan:
 
     Attributes
     ----------
-    key : str
-        sha256 of `identity` as canonical JSON.
-    identity : mapping
-        Everything that the trial's predictions are a function of.
-    model, title, family : str
+    spec : ModelSpec
         What is tried.
     fold, seed : int
-        Where and with which seed.
+        On which fold and with which seed.
     parameters : mapping
         Arguments of the model's factory.
-    facts : mapping
-        What the record says of the model: reference, recipe, published values, departures.
+    identity : mapping
+        Everything that the trial's predictions are a function of.
+    key : str
+        sha256 of `identity` as canonical JSON.
     explained : bool
-        Whether what the model goes by is looked into: once a model, in its first fold and seed.
+        Whether the importance of features is measured: once a model, in its first fold and seed.
     """
 
-    key: str
-    identity: Mapping[str, Any]
-    model: str
-    title: str
-    family: str
-    framework: str
+    spec: ModelSpec
     fold: int
     seed: int
     parameters: Mapping[str, Any]
-    facts: Mapping[str, Any]
+    identity: Mapping[str, Any]
+    key: str
     explained: bool = False
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+        return self.spec.name
 
     @property
     def name(self) -> str:
@@ -65,14 +61,14 @@ class TrialPlan:
     @property
     def kind(self) -> str:
         """Trials of one kind may share a child process: those of one model, or all probes."""
-        return self.family if self.family == PROBE_FAMILY else self.model
+        return self.model if self.spec.family != "probe" else "probe"
 
 
-def plan_models(
+def plan_trials(
     protocol: Protocol,
     dataset: Dataset,
     split: pd.DataFrame,
-    models: Sequence[str],
+    specs: Sequence[ModelSpec],
     seeds: Sequence[int],
     folds: Sequence[int],
     weights: str = "none",
@@ -88,84 +84,58 @@ def plan_models(
     Raises
     ------
     UsageError
-        Where a model is unknown, or ``weights`` is given and no model takes them.
+        Where ``weights`` is given and no model takes them.
     DataError
         Where the file of weights cannot be read.
     """
-    specs = [registry.get(name) for name in models]
     if weights != "none" and not any(spec.native for spec in specs):
         raise UsageError(
-            f"--weights {weights} is for networks at native size: name one, such as "
-            "--models vgg16_native."
+            f"`weights={weights}` is for networks at native size: name one, such as "
+            "`models=vgg16_native`."
         )
     start = _start(weights)
-    common = {fold: _common(protocol, dataset, split, fold) for fold in folds}
-    first = (folds[0], seeds[0])
-    return [
-        _plan_model(
-            protocol,
-            spec,
-            common[fold],
-            fold,
-            seed,
-            start if spec.native else _RANDOM,
-            first=(fold, seed) == first,
-        )
-        for spec in specs
-        for fold in folds
-        for seed in seeds
-    ]
-
-
-def plan_probes(
-    protocol: Protocol,
-    dataset: Dataset,
-    split: pd.DataFrame,
-    probes: Mapping[str, str],
-    folds: Sequence[int],
-) -> list[TrialPlan]:
-    """Plans of the shortcut probes (name to title), one a fold: they are deterministic."""
+    split_hashes = {fold: fold_sha256(split, fold) for fold in folds}
+    common = {"dataset": dataset.fingerprint, "task": protocol.model_dump(mode="json")["task"]}
+    preprocessing = {"preprocessing": protocol.preprocessing.model_dump(mode="json")}
     plans = []
-    for name, title in probes.items():
+    for spec in specs:
+        own_seeds = (0,) if spec.deterministic else seeds
         for fold in folds:
-            identity = _common(protocol, dataset, split, fold) | {
-                "model": name,
-                "adapter_version": PROBE_VERSION,
-                "parameters": {},
-                "seed": 0,
-            }
-            del identity["preprocessing"]  # probes see the original images
-            plans.append(
-                TrialPlan(
-                    key=canonical_sha256(identity),
-                    identity=identity,
-                    model=name,
-                    title=title,
-                    family=PROBE_FAMILY,
-                    framework="sklearn",
-                    fold=fold,
-                    seed=0,
-                    parameters={},
-                    facts={},
+            for seed in own_seeds:
+                parameters, written = _parameters(protocol, spec, seed, start)
+                identity = (
+                    common
+                    | (preprocessing if spec.reads == "images" else {})
+                    | {"split": split_hashes[fold], "fold": fold, "model": spec.name}
+                    | {"adapter_version": spec.adapter_version, "parameters": written}
+                    | {"seed": seed}
                 )
-            )
+                plans.append(
+                    TrialPlan(
+                        spec=spec,
+                        fold=fold,
+                        seed=seed,
+                        parameters=parameters,
+                        identity=identity,
+                        key=canonical_sha256(identity),
+                        explained=spec.family not in ("control", "probe")
+                        and (fold, seed) == (folds[0], own_seeds[0]),
+                    )
+                )
     return plans
 
 
 @dataclass(frozen=True)
 class _Start:
-    """What a network starts from: arguments of its factory, and what of them is in the key."""
+    """What a network starts from: as an argument of its factory, and as it is part of the key."""
 
     parameters: Mapping[str, str]
     identity: Mapping[str, str]
 
 
-_RANDOM = _Start({}, {})
-
-
 def _start(weights: str) -> _Start:
     if weights == "none":
-        return _RANDOM
+        return _Start({}, {})
     if weights == "imagenet":
         return _Start({"weights": weights}, {"weights": weights})
     path = Path(weights).absolute()
@@ -173,22 +143,18 @@ def _start(weights: str) -> _Start:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise DataError(
-            f"--weights {weights} cannot be read ({error.strerror}): take none, imagenet, or a "
+            f"`weights={weights}` cannot be read ({error.strerror}): take none, imagenet, or a "
             ".keras, .h5 or .safetensors file."
         ) from error
     return _Start({"weights": str(path)}, {"weights": f"{path.name} {digest}"})
 
 
-def _plan_model(
-    protocol: Protocol,
-    spec: ModelSpec,
-    common: Mapping[str, Any],
-    fold: int,
-    seed: int,
-    start: _Start,
-    *,
-    first: bool,
-) -> TrialPlan:
+def _parameters(
+    protocol: Protocol, spec: ModelSpec, seed: int, start: _Start
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Arguments of a model's factory, and the same as the trial's identity writes them."""
+    if spec.deterministic:
+        return {}, {}
     training = protocol.training
     parameters: dict[str, Any] = {"random_state": seed}
     if spec.framework == "keras":
@@ -199,43 +165,9 @@ def _plan_model(
         }
         if training.early_stopping:
             parameters["patience"] = training.early_stopping
-    identity = dict(common) | {
-        "model": spec.name,
-        "adapter_version": spec.adapter_version,
-        "parameters": parameters | dict(start.identity),
-        "seed": seed,
-    }
-    published = asdict(spec.published) if spec.published else None
-    if published:
-        published = {key: "" if value is None else value for key, value in published.items()}
-    return TrialPlan(
-        key=canonical_sha256(identity),
-        identity=identity,
-        model=spec.name,
-        title=spec.title,
-        family=spec.family,
-        framework=spec.framework,
-        fold=fold,
-        seed=seed,
-        parameters=parameters | dict(start.parameters),
-        facts={
-            "reference": spec.reference,
-            "recipe": spec.recipe,
-            "published": published,
-            "departures": list(spec.departures),
-        },
-        explained=first and spec.family != "control",
-    )
-
-
-def _common(protocol: Protocol, dataset: Dataset, split: pd.DataFrame, fold: int) -> dict[str, Any]:
-    return {
-        "dataset": dataset.fingerprint,
-        "task": protocol.model_dump(mode="json")["task"],
-        "preprocessing": protocol.preprocessing.model_dump(mode="json"),
-        "split": fold_sha256(split, fold),
-        "fold": fold,
-    }
+    if not spec.native:
+        return parameters, parameters
+    return parameters | dict(start.parameters), parameters | dict(start.identity)
 
 
 def job_of(
@@ -246,21 +178,21 @@ def job_of(
     workdir: Path,
     threads: int,
     save_model: bool = False,
-) -> dict[str, Any]:
-    """What the child process is told, as JSON values."""
-    return {
-        "leukbench_version": __version__,
-        "key": plan.key,
-        "model": plan.model,
-        "family": plan.family,
-        "framework": plan.framework,
-        "adapter_version": plan.identity["adapter_version"],
-        "seed": plan.seed,
-        "parameters": dict(plan.parameters),
-        "images": str(images),
-        "fold_file": str(fold_file),
-        "workdir": str(workdir),
-        "threads": threads,
-        "save_model": save_model and plan.family != PROBE_FAMILY,
-        "explain": plan.explained,
-    }
+) -> Job:
+    """What the child process is told."""
+    return Job(
+        leukbench_version=__version__,
+        key=plan.key,
+        model=plan.model,
+        family=plan.spec.family,
+        framework=plan.spec.framework,
+        adapter_version=plan.spec.adapter_version,
+        seed=plan.seed,
+        parameters=dict(plan.parameters),
+        images=images,
+        fold_file=fold_file,
+        workdir=workdir,
+        threads=threads,
+        save_model=save_model and plan.spec.family != "probe",
+        explain=plan.explained,
+    )

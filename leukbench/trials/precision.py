@@ -1,4 +1,6 @@
-"""How much faster bfloat16 is on this machine: measured once in a child process, then remembered.
+"""Which number format each network is trained in, and the precision measurement that decides it.
+
+How much faster bfloat16 is on this machine is measured once in a child process, then remembered.
 
 Two kinds of work are timed, forward and backward, as networks on small images do them: dense 3x3
 convolutions (VGG, AlexNet, GoogLeNet), and an inverted residual block of depthwise convolutions and
@@ -23,7 +25,12 @@ from typing import Any
 
 from leukbench.files import cache_dir, write_text
 from leukbench.machine import available_cores, cpu_flags, machine_id, package_version
+from leukbench.models.registry import ModelSpec
 
+FLOAT32 = "float32"
+BFLOAT16 = "mixed_bfloat16"
+WORTHWHILE = 1.1
+"""Least measured speed-up for which ``auto`` leaves float32."""
 KINDS = ("dense", "depthwise")
 OTHERS = "others"
 QUIET = 0.1
@@ -31,6 +38,25 @@ QUIET = 0.1
 _PAIRS = 15
 _ROUNDS = 3
 _LIMIT_SECONDS = 180.0
+
+
+def resolve_precision(spec: ModelSpec, setting: str) -> str:
+    """The precision of a model's trials: the protocol's, or under ``auto`` the faster one.
+
+    Under ``auto`` it is what was measured on this machine for the kernels that the model spends its
+    time in.
+
+    Returns
+    -------
+    str
+        ``"float32"`` or ``"mixed_bfloat16"``; empty for models that have no choice.
+    """
+    if spec.framework != "keras":
+        return ""
+    if setting != "auto":
+        return setting
+    faster = bfloat16_speedups().get(spec.kernels, 0.0) >= WORTHWHILE
+    return BFLOAT16 if faster else FLOAT32
 
 
 def has_bfloat16_units() -> bool:

@@ -17,16 +17,17 @@ from leukbench._version import __version__
 from leukbench.audit.findings import AuditReport
 from leukbench.data.dataset import Dataset
 from leukbench.data.folder import load_folder
-from leukbench.data.probe_names import PROBES
 from leukbench.data.task import relabel
 from leukbench.errors import UsageError
 from leukbench.files import cache_dir, write_text
 from leukbench.models import registry
+from leukbench.models.registry import ModelSpec
 from leukbench.protocol import Protocol, canonical_sha256
 from leukbench.runfolder import read_split
-from leukbench.trials.cluster import check_backend
-from leukbench.trials.plan import TrialPlan, plan_models, plan_probes
-from leukbench.trials.subprocess_call import aside
+from leukbench.trials.limits import Limits, choose_limits
+from leukbench.trials.options import RunOptions
+from leukbench.trials.plan import TrialPlan, plan_trials
+from leukbench.trials.subprocess_call import call_in_subprocess
 
 AUDIT_VERSION = 2
 """Raised when a change of the audit changes what it finds: groups and splits are made anew."""
@@ -40,70 +41,17 @@ EMBEDDED: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class RunOptions:
-    """What the user asked for.
-
-    Attributes
-    ----------
-    protocol : Protocol
-        What is compared, and how.
-    data : Path or None
-        Folder of images; None renders synthetic smears.
-    out : Path or None
-        Run folder; None takes ``results/<dataset>-<protocol>``.
-    models, seeds, folds : sequence or None
-        Restrict or extend what the protocol names; None keeps it.
-    jobs : int or None
-        Trials side by side; None takes as many as end soonest (`leukbench.trials.limits`).
-    threads : int or None
-        Cores that each trial keeps busy; None shares this machine's among `jobs`.
-    backend : str
-        ``local``, or ``dask``: trials run on the workers of a Dask cluster.
-    scheduler : str or None
-        Address of its scheduler; None starts `jobs` workers on this machine.
-    timeout : float or None
-        Seconds that a trial may take.
-    memory_mb : float or None
-        MiB that a trial may take.
-    skip_unreadable, fresh : bool
-        Leave out images that cannot be read; run again what is finished.
-    save_models : bool
-        Keep the fitted models.
-    weights : str
-        What networks at native size start from: ``none``, ``imagenet`` or the name of a file.
-    command : str
-        What was typed, for the record.
-    """
-
-    protocol: Protocol
-    data: Path | None = None
-    out: Path | None = None
-    models: Sequence[str] | None = None
-    seeds: Sequence[int] | None = None
-    folds: Sequence[int] | None = None
-    jobs: int | None = None
-    threads: int | None = None
-    backend: str = "local"
-    scheduler: str | None = None
-    timeout: float | None = None
-    memory_mb: float | None = None
-    skip_unreadable: bool = False
-    fresh: bool = False
-    save_models: bool = False
-    weights: str = "none"
-    command: str = ""
-
-
-@dataclass(frozen=True)
 class Preparation:
-    """A run before its first trial.
+    """A run before its first trial; whoever announces or carries it out reads this and decides nothing.
 
     Attributes
     ----------
-    dataset : Dataset
-        The images, with the labels of the task.
+    options : RunOptions
+        What the user asked for.
     source : Dataset
         The images as they were found.
+    dataset : Dataset
+        The images, with the labels of the task.
     split : pandas.DataFrame
         The content of ``split.csv``.
     audit : AuditReport
@@ -112,14 +60,18 @@ class Preparation:
         All trials, finished ones too.
     out : Path
         The run folder.
+    limits : Limits
+        What the trials may use.
     """
 
-    dataset: Dataset
+    options: RunOptions
     source: Dataset
+    dataset: Dataset
     split: pd.DataFrame
     audit: AuditReport
     plans: list[TrialPlan]
     out: Path
+    limits: Limits
 
 
 def load_data(options: RunOptions) -> Dataset:
@@ -143,27 +95,45 @@ def prepare(options: RunOptions) -> Preparation:
     LeukbenchError
         Where the data, the protocol or a name does not fit, or the backend cannot be used.
     """
-    check_backend(options)
+    if options.backend != "local" or options.scheduler is not None:
+        from leukbench.trials.dask import check_backend
+
+        check_backend(options.backend, options.scheduler)
     protocol = options.protocol
-    models = tuple(options.models or protocol.models or registry.names())
-    for name in models:
-        registry.get(name)
+    specs = _chosen_specs(options)
     source = load_data(options)
-    dataset = relabel(source, protocol.task)
-    split, report = audited_split(source, dataset, protocol)
+    dataset, split, report = audited_split(source, protocol)
     if not protocol.audit.allow_duplicates_across_split:
         from leukbench.audit.leaks import refuse_leakage
 
         refuse_leakage(report, allow=False)
     folds = _chosen_folds(split, options.folds)
-    seeds = tuple(options.seeds or protocol.seeds)
-    plans = plan_models(protocol, source, split, models, seeds, folds, options.weights)
-    if protocol.audit.probes:
-        plans += plan_probes(protocol, source, split, PROBES, folds)
+    seeds = options.seeds or protocol.seeds
+    plans = plan_trials(protocol, source, split, specs, seeds, folds, options.weights)
     out = options.out or Path("results") / f"{source.name}-{protocol.name}"
     return Preparation(
-        dataset=dataset, source=source, split=split, audit=report, plans=plans, out=out
+        options=options,
+        source=source,
+        dataset=dataset,
+        split=split,
+        audit=report,
+        plans=plans,
+        out=out,
+        limits=choose_limits(options, plans, split, out),
     )
+
+
+def _chosen_specs(options: RunOptions) -> list[ModelSpec]:
+    """Models that were asked for, and the shortcut probes where the protocol has them."""
+    protocol = options.protocol
+    specs = [registry.get(name) for name in options.models or protocol.models or registry.names()]
+    for spec in specs:
+        if spec.family == "probe":
+            raise UsageError(
+                f"`models={spec.name}` is a shortcut probe: it runs beside the models where the "
+                "protocol has probes = true under [audit]."
+            )
+    return [*specs, *registry.probes()] if protocol.audit.probes else specs
 
 
 def cached_audit(dataset: Dataset) -> AuditReport:
@@ -178,42 +148,52 @@ def cached_audit(dataset: Dataset) -> AuditReport:
     return report
 
 
-def audited_split(
-    source: Dataset, dataset: Dataset, protocol: Protocol
-) -> tuple[pd.DataFrame, AuditReport]:
-    """The split of a protocol and the audit under it, found again in the cache if possible.
+def audited_split(source: Dataset, protocol: Protocol) -> tuple[Dataset, pd.DataFrame, AuditReport]:
+    """Audit images and divide them by a protocol, found again in the cache if possible.
 
     Parameters
     ----------
     source : Dataset
         The images with their own labels.
-    dataset : Dataset
-        The same images with the labels of the protocol's task.
     protocol : Protocol
         Gives the split's policy and the task.
+
+    Returns
+    -------
+    dataset : Dataset
+        The images with the labels of the protocol's task.
+    split : pandas.DataFrame
+        The content of ``split.csv``.
+    report : AuditReport
+        What the audit found, under this split.
     """
+    dataset = relabel(source, protocol.task)
     wanted = protocol.model_dump(mode="json", include={"split", "task"})
     key = canonical_sha256(wanted | {"leukbench": __version__, "audit": AUDIT_VERSION})[:24]
-    table, found = _cached(source, f"split-{key}.csv"), _cached(source, f"audit-{key}.json")
-    report = _read_report(found)
-    if report is not None and table.is_file():
-        return read_split(table), report
-    return aside(_make_split, source, dataset, protocol, table, found, images=len(source))
+    split_file, audit_file = (
+        _cached(source, f"split-{key}.csv"),
+        _cached(source, f"audit-{key}.json"),
+    )
+    report = _read_report(audit_file)
+    if report is not None and split_file.is_file():
+        return dataset, read_split(split_file), report
+    split, report = call_in_subprocess(
+        _audit_and_split, source, dataset, protocol, images=len(source)
+    )
+    write_text(split_file, split.to_csv(index=False, lineterminator="\n"))
+    write_text(audit_file, report.model_dump_json())
+    return dataset, split, report
 
 
-def _make_split(
-    source: Dataset, dataset: Dataset, protocol: Protocol, table: Path, found: Path
+def _audit_and_split(
+    source: Dataset, dataset: Dataset, protocol: Protocol
 ) -> tuple[pd.DataFrame, AuditReport]:
-    """Audit and divide, and keep both in the cache."""
     from leukbench.audit.audit import proxy_groups, with_split
     from leukbench.data.splits import make_split
 
     whole = cached_audit(source)
     split = make_split(dataset, protocol.split, proxy_groups(whole, source))
-    report = with_split(whole, split)
-    write_text(table, split.to_csv(index=False, lineterminator="\n"))
-    write_text(found, report.model_dump_json())
-    return split, report
+    return split, with_split(whole, split)
 
 
 def _cached(dataset: Dataset, name: str) -> Path:
@@ -228,13 +208,13 @@ def _read_report(path: Path) -> AuditReport | None:
 
 
 def _chosen_folds(split: pd.DataFrame, wanted: Sequence[int] | None) -> tuple[int, ...]:
-    known = tuple(int(fold) for fold in sorted(split["fold"].unique()))
+    existing = tuple(int(fold) for fold in sorted(split["fold"].unique()))
     if wanted is None:
-        return known
-    missing = [fold for fold in wanted if fold not in known]
+        return existing
+    missing = [fold for fold in wanted if fold not in existing]
     if missing:
         raise UsageError(
-            f"--folds {missing[0]} is not in the split: take some of "
-            f"{', '.join(str(fold) for fold in known)}."
+            f"`folds={missing[0]}` is not in the split: take some of "
+            f"{', '.join(str(fold) for fold in existing)}."
         )
     return tuple(wanted)

@@ -8,6 +8,7 @@ import shutil
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,7 @@ from leukbench.errors import DataError, UsageError
 from leukbench.files import write_text
 from leukbench.machine import machine_id
 from leukbench.records import (
-    SCHEMA_VERSION,
-    SCORED,
+    Outcome,
     RunDescription,
     TrialRecord,
     file_sha256,
@@ -56,7 +56,7 @@ class RunStore:
             self._workspace.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DataError(
-                f"--out {path} cannot be written ({error.strerror}): name a folder that can."
+                f"`out={path}` cannot be written ({error.strerror}): name a folder that can."
             ) from error
         self._clear_abandoned()
         self._places: dict[Place, list[Path]] | None = None
@@ -79,8 +79,8 @@ class RunStore:
                 self._set_aside_all()
             else:
                 raise UsageError(
-                    f"--out {self.path} holds a run of another {difference}: name another folder, "
-                    "or pass --fresh to replace it."
+                    f"`out={self.path}` holds a run of another {difference}: name another folder, "
+                    "or pass `fresh=True` to replace it."
                 )
         write_text(self.path / "split.csv", split.to_csv(index=False, lineterminator="\n"))
         write_json(self.path / "run.json", run.model_dump(mode="json"))
@@ -95,7 +95,7 @@ class RunStore:
         except DataError:
             return None
         whole = all((path.parent / name).is_file() for name in record.files)
-        return record if record.status in SCORED and whole else None
+        return record if record.scored and whole else None
 
     def work(self, key: str) -> Path:
         """A fresh folder for a trial under way."""
@@ -105,38 +105,42 @@ class RunStore:
         return folder
 
     def keep(
-        self, plan: TrialPlan, outcome: Mapping[str, Any], workdir: Path, started: datetime
+        self, plan: TrialPlan, outcome: Outcome, workdir: Path, started: datetime
     ) -> TrialRecord:
         """Store a trial that ended, however it did, and put an older one of its place aside."""
-        if outcome["status"] not in SCORED:
+        spec = plan.spec
+        if not outcome.scored:  # such an outcome may come from outside the trial
             for leftover in ("predictions.parquet", "history.csv"):
                 (workdir / leftover).unlink(missing_ok=True)
-        with suppress(FileNotFoundError):
-            (workdir / "job.json").unlink()
+            outcome = outcome.model_copy(
+                update={"recipe": spec.recipe, "departures": spec.departures}
+            )
         for unfinished in workdir.glob(".*"):
             unfinished.unlink()
+        published = asdict(spec.published) if spec.published else None
         record = TrialRecord.model_validate(
-            {
+            outcome.model_dump()
+            | {
                 "leukbench_version": __version__,
-                "schema_version": SCHEMA_VERSION,
                 "key": plan.key,
                 "identity": dict(plan.identity),
                 "model": plan.model,
-                "title": plan.title,
-                "family": plan.family,
+                "title": spec.title,
+                "family": spec.family,
                 "fold": plan.fold,
                 "seed": plan.seed,
+                "reference": spec.reference,
+                "published": published
+                and {name: value for name, value in published.items() if value},
                 "precision": plan.parameters.get("precision", ""),
                 "started": started.astimezone(UTC).isoformat(timespec="seconds"),
-                "machine": machine_id(),
+                "machine": outcome.machine or machine_id(),
                 "files": {
                     file.relative_to(workdir).as_posix(): file_sha256(file)
                     for file in sorted(workdir.rglob("*"))
                     if file.is_file()
                 },
             }
-            | dict(plan.facts)
-            | dict(outcome)
         )
         write_json(workdir / "record.json", record.model_dump(mode="json"))
         target = self.path / "trials" / plan.key
@@ -146,7 +150,7 @@ class RunStore:
         except OSError as error:
             raise DataError(
                 f"{target} cannot be written ({error.strerror}): free some space or name another "
-                "folder with --out; what was finished before is kept."
+                "folder with `out`; what was finished before is kept."
             ) from error
         return record
 
@@ -183,7 +187,7 @@ class RunStore:
     def _retire(self, folder: Path) -> None:
         """Keep a superseded trial with predictions below ``superseded``; drop a failed one."""
         try:
-            finished = read_record(folder / "record.json").status in SCORED
+            finished = read_record(folder / "record.json").scored
         except DataError:
             finished = False
         if not finished:

@@ -21,7 +21,7 @@ SMALL = 200
 T = TypeVar("T")
 
 
-def aside(function: Callable[..., T], *arguments: object, images: int) -> T:
+def call_in_subprocess(function: Callable[..., T], *arguments: object, images: int) -> T:
     """Call a function in a fresh process and give what it returns.
 
     Parameters

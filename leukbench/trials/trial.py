@@ -4,195 +4,186 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from leukbench.models import registry
+from leukbench.records import Epoch, Job, Outcome
 from leukbench.runfolder import probability_columns
+from leukbench.score.members import UNRANKED_FAMILIES
 
 ROUNDING = 1e-3
 """Most that a row of probabilities may miss 1 by before it is divided by its sum: single precision."""
 
-OnEpoch = Callable[[dict[str, Any]], None]
+OnEpoch = Callable[[Epoch], None]
 Explain = Callable[[], str]
 """Leaves an explanation in the job's work folder; gives the reason where there is none."""
 
 
-def run_trial(job: dict[str, Any], *, on_epoch: OnEpoch) -> tuple[dict[str, Any], Explain]:
+@dataclass(frozen=True)
+class _Data:
+    """Images and labels of one fold, and which of them each part has."""
+
+    images: NDArray[Any]
+    labels: NDArray[np.str_]
+    paths: NDArray[np.str_]
+    classes: tuple[str, ...]
+    train: NDArray[np.intp]
+    validation: NDArray[np.intp]
+    test: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, job: Job) -> _Data:
+        with np.load(job.fold_file, allow_pickle=False) as fold:
+            parts = {
+                name: fold[name] for name in ("labels", "paths", "train", "validation", "test")
+            }
+            classes = tuple(str(name) for name in fold["classes"])
+        return cls(images=np.load(job.images, mmap_mode="r"), classes=classes, **parts)
+
+
+def run_trial(job: Job, *, on_epoch: OnEpoch) -> tuple[Outcome, Explain]:
     """Carry out one job.
 
     Parameters
     ----------
-    job : dict
+    job : Job
         What `leukbench.trials.plan.job_of` makes.
     on_epoch : callable
-        Called with the epoch's number and values while a network trains.
+        Called after each epoch while a network trains.
 
     Returns
     -------
-    outcome : dict
+    outcome : Outcome
         Status, times in seconds, counts and what the estimator tells of itself. The predictions are
         in the job's work folder, and so is the learning curve where there is one.
     explain : callable
-        To be called when all is measured: leaves what the model goes by in the work folder, where
-        the job asks for it, and gives one sentence where it cannot.
+        To be called when all is measured: leaves importances and heat maps in the work folder, where
+        the job asks for them, and gives one sentence where it cannot.
+
+    Raises
+    ------
+    RuntimeError
+        Where the code has another version of the model than the one that was planned.
     """
-    _limit_threads(job["threads"])
-    fold = np.load(job["fold_file"], allow_pickle=False)
-    images = np.load(job["images"], mmap_mode="r")
-    labels: NDArray[np.str_] = fold["labels"]
-    classes = tuple(str(name) for name in fold["classes"])
-    train, validation, test = fold["train"], fold["validation"], fold["test"]
-
-    estimator = _make(job)
-    keras = job["framework"] == "keras"
-    extra: dict[str, Any] = {}
-    if keras:
-        epochs = job["parameters"]["epochs"]
-        extra["on_epoch"] = lambda epoch, values: on_epoch(
-            {"epoch": epoch, "epochs": epochs} | values
-        )
-        if len(validation):
-            extra["validation_data"] = (images[validation], labels[validation])
-        else:
-            extra["monitor_data"] = (images[test], labels[test])
-    train_images, train_labels = images[train], labels[train]
+    cv2.setNumThreads(job.threads)  # other libraries are told by environment variables
+    spec = registry.get(job.model)
+    if spec.adapter_version != job.adapter_version:
+        raise RuntimeError("leukbench was changed while it ran: start the run again")
+    data = _Data.of(job)
+    estimator = registry.create(job.model, **job.parameters)
+    fit_seconds = _fit(estimator, data, job, on_epoch)
+    test_images = data.images[data.test]
     start = time.perf_counter()
-    estimator.fit(train_images, train_labels, **extra)
-    fit_seconds = time.perf_counter() - start
-    del train_images
-
-    test_images = images[test]
-    start = time.perf_counter()
-    probabilities = _aligned(estimator.predict_proba(test_images), estimator.classes_, classes)
+    probabilities = _aligned(estimator.predict_proba(test_images), estimator.classes_, data.classes)
     predict_seconds = time.perf_counter() - start
 
-    predictions = pd.DataFrame({"image": fold["paths"][test], "y_true": labels[test]})
-    predictions["y_pred"] = np.array(classes)[probabilities.argmax(axis=1)]
-    predictions[probability_columns(classes)] = probabilities
-    workdir = Path(job["workdir"])
-    predictions.to_parquet(workdir / "predictions.parquet", index=False)
-    if job.get("save_model"):
-        held_out = _aligned_on(estimator, images, validation, classes)
-        _save(job, estimator, held_out, labels[validation], classes)
+    predictions = _table(data, probabilities)
+    predictions.to_parquet(job.workdir / "predictions.parquet", index=False)
+    if job.save_model:
+        _save(job, estimator, data)
     history = getattr(estimator, "history_", None)
     if history is not None:
-        history.to_csv(workdir / "history.csv", index=False)
-    reason = _degenerate(predictions, history) if job["family"] not in ("control", "probe") else ""
-    status = "degenerate" if reason else "ok"
-    outcome = {
-        **_facts(job),
-        "status": status,
-        "reason": reason,
-        "fit_seconds": fit_seconds,
-        "predict_seconds": predict_seconds,
-        "predict_ms_per_image": 1000 * predict_seconds / len(test),
-        "parameters": _whole(getattr(estimator, "n_parameters_", None)),
-        "flops": _whole(getattr(estimator, "flops_", None)),
-        "layers": getattr(estimator, "layer_table_", None),
-        "epochs_run": None if history is None else len(history),
-        "n_train": len(train),
-        "n_validation": len(validation),
-        "n_test": len(test),
-    }
-    if not job.get("explain"):
+        history.to_csv(job.workdir / "history.csv", index=False)
+    reason = "" if job.family in UNRANKED_FAMILIES else _degenerate(predictions, history)
+    outcome = Outcome(
+        status="degenerate" if reason else "ok",
+        reason=reason,
+        recipe=spec.recipe,
+        departures=spec.departures,
+        fit_seconds=fit_seconds,
+        predict_seconds=predict_seconds,
+        predict_ms_per_image=1000 * predict_seconds / len(data.test),
+        parameters=_whole(getattr(estimator, "n_parameters_", None)),
+        flops=_whole(getattr(estimator, "flops_", None)),
+        layers=getattr(estimator, "layer_table_", None),
+        epochs_run=None if history is None else len(history),
+        n_train=len(data.train),
+        n_validation=len(data.validation),
+        n_test=len(data.test),
+    )
+    if not job.explain:
         return outcome, lambda: ""
-    return outcome, partial(_explain, status, estimator, test_images, predictions, workdir)
+    return outcome, partial(_explain, outcome, estimator, test_images, predictions, job.workdir)
+
+
+def _fit(estimator: Any, data: _Data, job: Job, on_epoch: OnEpoch) -> float:
+    """Train on the training part; gives the seconds that it took."""
+    extra: dict[str, Any] = {}
+    if job.framework == "keras":
+        epochs = job.parameters["epochs"]
+        extra["on_epoch"] = lambda epoch, values: on_epoch(
+            Epoch(epoch=epoch, epochs=epochs, **values)
+        )
+        watched, part = (
+            ("validation_data", data.validation)
+            if len(data.validation)
+            else ("monitor_data", data.test)
+        )
+        extra[watched] = (data.images[part], data.labels[part])
+    images, labels = data.images[data.train], data.labels[data.train]
+    start = time.perf_counter()
+    estimator.fit(images, labels, **extra)
+    return time.perf_counter() - start
+
+
+def _table(data: _Data, probabilities: NDArray[np.float64]) -> pd.DataFrame:
+    """Predictions of the test part, as they are stored."""
+    table = pd.DataFrame({"image": data.paths[data.test], "y_true": data.labels[data.test]})
+    table["y_pred"] = np.array(data.classes)[probabilities.argmax(axis=1)]
+    table[probability_columns(data.classes)] = probabilities
+    return table
 
 
 def _explain(
-    status: str,
+    outcome: Outcome,
     estimator: Any,
     images: NDArray[np.uint8],
     predictions: pd.DataFrame,
     workdir: Path,
 ) -> str:
-    if status == "degenerate":
+    if outcome.status == "degenerate":
         return "A model that did not learn is not explained."
     from leukbench.explain.importance import explain_trial
 
     return explain_trial(estimator, images, predictions, workdir)
 
 
-def _aligned_on(
-    estimator: Any, images: NDArray[np.uint8], part: NDArray[np.intp], classes: tuple[str, ...]
-) -> NDArray[np.float64]:
-    """Probabilities of one part, which may be empty."""
-    if not len(part):
-        return np.empty((0, len(classes)))
-    return _aligned(estimator.predict_proba(images[part]), estimator.classes_, classes)
-
-
-def _save(
-    job: dict[str, Any],
-    estimator: Any,
-    held_out: NDArray[np.float64],
-    labels: NDArray[np.str_],
-    classes: tuple[str, ...],
-) -> None:
-    """Keep the fitted model, with a temperature where a validation part can tell it."""
+def _save(job: Job, estimator: Any, data: _Data) -> None:
+    """Keep the fitted model, with a temperature where there is a validation part to fit it on."""
     from leukbench.models import saved
     from leukbench.score.calibration import fit_temperature
 
     temperature = None
-    if len(labels):
-        truth = np.array([classes.index(str(label)) for label in labels], dtype=np.int64)
+    if len(data.validation):
+        probabilities = estimator.predict_proba(data.images[data.validation])
+        held_out = _aligned(probabilities, estimator.classes_, data.classes)
+        labels = data.labels[data.validation]
+        truth = np.array([data.classes.index(str(label)) for label in labels], dtype=np.int64)
         temperature = fit_temperature(held_out, truth)
     saved.save_model(
         estimator,
-        Path(job["workdir"]) / saved.FOLDER,
-        name=job["model"],
-        framework=job["framework"],
-        parameters=job["parameters"],
+        job.workdir / saved.FOLDER,
+        name=job.model,
+        framework=job.framework,
+        parameters=job.parameters,
         temperature=temperature,
-        calibration_images=len(labels),
+        calibration_images=len(data.validation),
     )
 
 
-def _make(job: dict[str, Any]) -> Any:
-    if job["family"] == "probe":
-        from leukbench.data.shortcuts import make_probe
-
-        return make_probe(job["model"], job["seed"])
-    from leukbench.models import registry
-
-    return registry.create(job["model"], **job["parameters"])
-
-
-def _facts(job: dict[str, Any]) -> dict[str, Any]:
-    """How the model is trained, as the code says that trained it.
-
-    Raises
-    ------
-    RuntimeError
-        Where that is another version of the model than the one that was planned.
-    """
-    if job["family"] == "probe":
-        return {}
-    from leukbench.models import registry
-
-    spec = registry.get(job["model"])
-    if spec.adapter_version != job.get("adapter_version"):
-        raise RuntimeError("leukbench was changed while it ran: start the run again")
-    return {"recipe": spec.recipe, "departures": list(spec.departures)}
-
-
-def _limit_threads(threads: int) -> None:
-    """Hold the libraries that are not told by environment variables to `threads`."""
-    import cv2
-
-    cv2.setNumThreads(threads)
-
-
 def _aligned(
-    probabilities: NDArray[np.float64], found: NDArray[Any], classes: tuple[str, ...]
+    probabilities: NDArray[np.float64], own: NDArray[Any], classes: tuple[str, ...]
 ) -> NDArray[np.float64]:
-    """Columns in the order of `classes`; a class that training did not see has probability 0."""
-    columns = {str(name): number for number, name in enumerate(found)}
+    """Columns in the order of `classes`; one that the model's `own` lack has probability 0."""
+    columns = {str(name): number for number, name in enumerate(own)}
     out = np.zeros((len(probabilities), len(classes)))
     for number, name in enumerate(classes):
         if name in columns:

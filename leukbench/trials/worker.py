@@ -11,14 +11,16 @@ import sys
 import tempfile
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import psutil
 
-OnEvent = Callable[[dict[str, Any]], None]
+from leukbench.records import Epoch, Job, Outcome
+
+OnEvent = Callable[[Epoch], None]
 _POLL_SECONDS = 0.25
 
 
@@ -52,19 +54,17 @@ class Worker:
 
     def run(
         self,
-        job_file: Path,
+        job: Job,
         *,
         timeout: float | None,
         memory_mb: float | None,
         on_event: OnEvent,
         cancelled: threading.Event | None = None,
-    ) -> dict[str, Any]:
-        """Serve one job.
+    ) -> Outcome:
+        """Serve one job, which the child reads from ``job.json`` in its work folder.
 
         Parameters
         ----------
-        job_file : Path
-            JSON file that the child reads.
         timeout : float or None
             Seconds after which the child is ended.
         memory_mb : float or None
@@ -76,62 +76,64 @@ class Worker:
 
         Returns
         -------
-        dict
-            With ``status`` (ok, degenerate, failed, timeout, out-of-memory), and the reason and
-            traceback where it went wrong. This never raises for what a trial does. What goes wrong
-            after the trial was measured costs it its explanation only.
+        Outcome
+            This never raises for what a trial does. What goes wrong after the trial was measured
+            costs it its explanation only.
         """
+        job_file = job.workdir / "job.json"
+        job_file.write_text(job.model_dump_json(), encoding="utf-8")
         process = self._alive()
-        deadline = time.monotonic() + timeout if timeout else None
-        measured: dict[str, Any] | None = None
-        assert process.stdin is not None
-        try:
-            process.stdin.write(f"{job_file}\n")
-            process.stdin.flush()
-        except OSError:
-            return self._dead(process)
-        while True:
-            try:
-                line = self._answers.get(timeout=_POLL_SECONDS)
-            except queue.Empty:
-                line = ""
-            if line is None:
-                return _settled(measured, self._dead(process))
-            if line:
-                answer: dict[str, Any] = json.loads(line)
-                kind = answer.pop("event")
-                if kind == "measured":
-                    measured = answer
-                elif kind == "done":
-                    return (measured or {}) | answer
-                elif kind == "failed":
-                    reason = answer["error"].splitlines()[0][:500] if answer["error"] else ""
-                    failure = {"reason": reason, "traceback": answer["traceback"]}
-                    return _settled(measured, {"status": answer["kind"]} | failure)
-                else:
-                    on_event(answer)
-            if cancelled is not None and cancelled.is_set():
-                self._end()
-                return {"status": "failed", "reason": "cancelled"}
-            if deadline is not None and time.monotonic() > deadline:
-                self._end()
+        begun = time.monotonic()
+        measured: Outcome | None = None
+        failure = None if self._send(str(job_file)) else self._dead(process)
+        while failure is None:
+            event, answer = self._next_answer()
+            if event == "epoch":
+                on_event(Epoch.model_validate(answer))
+            elif event == "measured":
+                measured = Outcome.model_validate(answer)
+            elif event == "done":
+                job_file.unlink()
+                return Outcome.model_validate(answer)
+            if event == "died":
+                failure = self._dead(process)
+            elif cancelled is not None and cancelled.is_set():
+                failure = Outcome(status="failed", reason="cancelled")
+            elif timeout is not None and time.monotonic() - begun > timeout:
                 reason = f"ended after {timeout:.0f} s (--timeout)"
-                return _settled(measured, {"status": "timeout", "reason": reason})
-            if memory_mb is not None and _resident_mb(process.pid) > memory_mb:
-                self._end()
+                failure = Outcome(status="timeout", reason=reason)
+            elif memory_mb is not None and _resident_mb(process.pid) > memory_mb:
                 reason = f"ended at {memory_mb:.0f} MiB of memory (--memory)"
-                return _settled(measured, {"status": "out-of-memory", "reason": reason})
+                failure = Outcome(status="out-of-memory", reason=reason)
+        self._end()
+        job_file.unlink()
+        return settle(measured, failure)
+
+    def _send(self, line: str) -> bool:
+        """Write one line to the child; False where it does not listen any more."""
+        assert self._process is not None and self._process.stdin is not None
+        try:
+            self._process.stdin.write(f"{line}\n")
+            self._process.stdin.flush()
+        except OSError:
+            return False
+        return True
+
+    def _next_answer(self, seconds: float = _POLL_SECONDS) -> tuple[str, dict[str, Any]]:
+        """What the child says next: an event and its values; ``"died"``, or ``""`` for nothing yet."""
+        try:
+            line = self._answers.get(timeout=seconds)
+        except queue.Empty:
+            return "", {}
+        if line is None:
+            return "died", {}
+        answer = json.loads(line)
+        return answer.pop("event"), answer
 
     def ping(self, seconds: float = 60.0) -> bool:
         """Whether a child starts and answers in time."""
-        process = self._alive()
-        assert process.stdin is not None
-        with suppress(OSError, queue.Empty):
-            process.stdin.write("ping\n")
-            process.stdin.flush()
-            answer = self._answers.get(timeout=seconds)
-            return answer is not None and json.loads(answer)["event"] == "pong"
-        return False
+        self._alive()
+        return self._send("ping") and self._next_answer(seconds)[0] == "pong"
 
     def close(self) -> None:
         """End the child and all that it started, and serve no more."""
@@ -181,30 +183,89 @@ class Worker:
         self._process, self._answers = process, answers
         return process
 
-    def _dead(self, process: subprocess.Popen[str]) -> dict[str, Any]:
+    def _dead(self, process: subprocess.Popen[str]) -> Outcome:
         code = process.wait()
         self._log.seek(0)
         tail = "".join(self._log.readlines()[-40:])
         self._end()
         if code == -signal.SIGKILL:
-            return {
-                "status": "out-of-memory",
-                "reason": "the process was killed by the system, most likely for its memory",
-                "traceback": tail,
-            }
+            reason = "the process was killed by the system, most likely for its memory"
+            return Outcome(status="out-of-memory", reason=reason, traceback=tail)
         named = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return {
-            "status": "failed",
-            "reason": f"the process ended without an answer ({named})",
-            "traceback": tail,
-        }
+        reason = f"the process ended without an answer ({named})"
+        return Outcome(status="failed", reason=reason, traceback=tail)
 
 
-def _settled(measured: dict[str, Any] | None, failure: dict[str, Any]) -> dict[str, Any]:
-    """What a trial came to: its failure, or its measures where only the explanation went wrong."""
+class WorkerPool:
+    """Workers kept for the next trial of the same kind; a new kind gets a new child.
+
+    A kind is one model, so that memory is measured for each by itself, or all probes. Safe to call
+    from several threads.
+
+    Parameters
+    ----------
+    threads : int
+        Cores that each child may keep busy.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._idle: dict[str, list[Worker]] = defaultdict(list)
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def run(
+        self,
+        kind: str,
+        job: Job,
+        *,
+        timeout: float | None,
+        memory_mb: float | None,
+        on_event: OnEvent,
+        cancelled: threading.Event | None = None,
+    ) -> Outcome:
+        """Serve one job as `Worker.run` does, by a child of its kind; idle ones of others end."""
+        worker = self._acquire(kind)
+        try:
+            outcome = worker.run(
+                job, timeout=timeout, memory_mb=memory_mb, on_event=on_event, cancelled=cancelled
+            )
+        except BaseException:
+            worker.close()
+            raise
+        with self._lock:
+            if not self._closed:
+                self._idle[kind].append(worker)
+                return outcome
+        worker.close()
+        return outcome
+
+    def _acquire(self, kind: str) -> Worker:
+        with self._lock:
+            if self._idle[kind]:
+                return self._idle[kind].pop()
+            others = [worker for workers in self._idle.values() for worker in workers]
+            self._idle.clear()
+        for worker in others:
+            worker.close()
+        return Worker(self._threads)
+
+    def close(self) -> None:
+        """End all idle children, and those that are under way when they are done."""
+        with self._lock:
+            self._closed = True
+            for workers in self._idle.values():
+                for worker in workers:
+                    worker.close()
+            self._idle.clear()
+
+
+def settle(measured: Outcome | None, failure: Outcome) -> Outcome:
+    """How a trial ended: its failure, or its measures where only the explanation went wrong."""
     if measured is None:
         return failure
-    return measured | {"explanation": f"The explanation failed: {failure['reason']}"}
+    explanation = f"The explanation failed: {failure.reason}"
+    return measured.model_copy(update={"explanation": explanation})
 
 
 def child_environment(threads: int, base: Mapping[str, str] = os.environ) -> dict[str, str]:

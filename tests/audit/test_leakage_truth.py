@@ -13,13 +13,14 @@ from sklearn.metrics import accuracy_score
 
 from leukbench.data.dataset import Dataset
 from leukbench.data.folder import load_folder
-from leukbench.data.shortcuts import make_probe, probe_features
+from leukbench.data.shortcuts import shortcut_features
 from leukbench.data.splits import make_split, part_indices
 from leukbench.data.synthetic import SyntheticConfig, write_dataset
+from leukbench.models import registry
 from leukbench.protocol import Split
 
 PATIENTS, IMAGES, SIZE = 12, 96, 96
-PROBE = "probe_colour"
+PROBE, READS = "probe_colour", "colour"
 
 
 def dataset(folder: Path, seed: int) -> Dataset:
@@ -42,13 +43,13 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, Dataset]:
 
 
 def measured(images: Dataset, policy: Split) -> float:
-    features = probe_features(images, [PROBE])[PROBE]
+    features = shortcut_features(images, [READS])[READS]
     split = make_split(images, policy)
     scores = []
     for fold in range(policy.folds):
         train = part_indices(split, images, fold, "train")
         test = part_indices(split, images, fold, "test")
-        model = make_probe(PROBE).fit(features[train], images.labels[train])
+        model = registry.create(PROBE).fit(features[train], images.labels[train])
         scores.append(accuracy_score(images.labels[test], model.predict(features[test])))
     return float(np.mean(scores))
 
@@ -57,8 +58,8 @@ def test_the_papers_split_is_optimistic_and_the_grouped_one_is_not(
     worlds: tuple[Dataset, Dataset],
 ) -> None:
     known, new = worlds
-    model = make_probe(PROBE).fit(probe_features(known, [PROBE])[PROBE], known.labels)
-    truth = accuracy_score(new.labels, model.predict(probe_features(new, [PROBE])[PROBE]))
+    model = registry.create(PROBE).fit(shortcut_features(known, [READS])[READS], known.labels)
+    truth = accuracy_score(new.labels, model.predict(shortcut_features(new, [READS])[READS]))
     paper = measured(known, Split(policy="paper", folds=5))
     grouped = measured(known, Split(policy="grouped", folds=5))
     assert paper - truth > 0.3, "random splits let the model know the patient by the stain"

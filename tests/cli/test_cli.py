@@ -20,7 +20,7 @@ THREE = (
     FakeModel("naive_bayes", "Naive Bayes", "classical", 0.5),
 )
 VERBS = (
-    "run-all", "run", "list", "data", "audit", "split", "report", "compare", "gate", "verify",
+    "run-all", "list", "data", "audit", "split", "report", "compare", "gate", "verify",
     "check-table", "check-model", "predict", "doctor",
 )  # fmt: skip
 

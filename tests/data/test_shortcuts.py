@@ -11,8 +11,9 @@ from sklearn.base import clone
 from sklearn.model_selection import cross_val_predict, cross_val_score
 
 from leukbench.data.dataset import Dataset
-from leukbench.data.shortcuts import PROBES, background, corner, make_probe, probe_features
+from leukbench.data.shortcuts import background, corner, shortcut_features
 from leukbench.errors import UsageError
+from leukbench.models import registry
 from tests.audit.smears import field, folder
 
 PURPLE = (150, 40, 90)
@@ -42,21 +43,21 @@ def two_grounds(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 @pytest.fixture(scope="module")
 def features(two_grounds: Dataset) -> dict[str, np.ndarray]:
-    return probe_features(two_grounds, jobs=1)
+    return shortcut_features(two_grounds, jobs=1)
 
 
-@pytest.mark.parametrize("name", PROBES)
+@pytest.mark.parametrize("name", [spec.name for spec in registry.probes()])
 def test_every_probe_is_a_classifier_over_its_features(
     two_grounds: Dataset, features: dict[str, np.ndarray], name: str
 ) -> None:
-    seen = features[name]
+    seen = features[registry.get(name).reads]
     assert seen.shape[0] == len(two_grounds)
     assert seen.dtype == np.float32
-    probe = clone(make_probe(name, 3)).fit(seen, two_grounds.labels)
+    probe = clone(registry.create(name, random_state=3)).fit(seen, two_grounds.labels)
     probabilities = probe.predict_proba(seen)
     assert probe.classes_.tolist() == ["a", "b"]
     assert np.allclose(probabilities.sum(axis=1), 1)
-    again = clone(make_probe(name, 3)).fit(seen, two_grounds.labels)
+    again = clone(registry.create(name, random_state=3)).fit(seen, two_grounds.labels)
     assert np.array_equal(again.predict_proba(seen), probabilities)
 
 
@@ -66,13 +67,15 @@ def test_every_probe_is_a_classifier_over_its_features(
 def test_shortcuts_that_are_there_are_found(
     two_grounds: Dataset, features: dict[str, np.ndarray], name: str
 ) -> None:
-    score = cross_val_score(make_probe(name), features[name], two_grounds.labels, cv=4)
+    score = cross_val_score(
+        registry.create(name), features[registry.get(name).reads], two_grounds.labels, cv=4
+    )
     assert score.mean() > 0.95
 
 
 def test_one_size_tells_nothing(two_grounds: Dataset, features: dict[str, np.ndarray]) -> None:
     guessed = cross_val_predict(
-        make_probe("probe_size"), features["probe_size"], two_grounds.labels, cv=4
+        registry.create("probe_size"), features["size"], two_grounds.labels, cv=4
     )
     assert len(set(guessed)) == 1
 
@@ -84,10 +87,10 @@ def test_sizes_that_differ_by_class_tell_all(tmp_path: Path) -> None:
         for k in range(8)
     }
     dataset = folder(tmp_path, files)
-    seen = probe_features(dataset, ["probe_size"], jobs=1)["probe_size"]
+    seen = shortcut_features(dataset, ["size"], jobs=1)["size"]
     assert seen[0].tolist() == [40, 40]
     assert seen[-1].tolist() == [48, 40]
-    assert cross_val_score(make_probe("probe_size"), seen, dataset.labels, cv=4).mean() == 1.0
+    assert cross_val_score(registry.create("probe_size"), seen, dataset.labels, cv=4).mean() == 1.0
 
 
 def test_shuffled_labels_fall_to_chance(
@@ -95,7 +98,10 @@ def test_shuffled_labels_fall_to_chance(
 ) -> None:
     scores = [
         cross_val_score(
-            make_probe("probe_shuffled", seed), features["probe_shuffled"], two_grounds.labels, cv=4
+            registry.create("probe_shuffled", random_state=seed),
+            features["colour"],
+            two_grounds.labels,
+            cv=4,
         ).mean()
         for seed in range(6)
     ]
@@ -120,6 +126,8 @@ def test_the_corner_sees_only_the_corner() -> None:
     )
 
 
-def test_an_unknown_probe_is_named() -> None:
-    with pytest.raises(UsageError, match=r"no probe probe_color \(did you mean probe_colour\?\)"):
-        make_probe("probe_color")
+def test_an_unknown_shortcut_is_named(two_grounds: Dataset) -> None:
+    with pytest.raises(UsageError, match=r"no shortcut color \(did you mean colour\?\)"):
+        shortcut_features(two_grounds, ["color"])
+    with pytest.raises(UsageError, match=r"'probe_color' \(did you mean probe_colour\?\)"):
+        registry.get("probe_color")

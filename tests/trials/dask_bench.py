@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from leukbench.protocol import Protocol
-from leukbench.records import TrialRecord
+from leukbench.records import Epoch, TrialRecord
 from leukbench.runfolder import RunFolder
 from leukbench.trials.execute import execute
+from leukbench.trials.options import RunOptions
 from leukbench.trials.plan import TrialPlan
-from leukbench.trials.prepare import RunOptions, prepare
+from leukbench.trials.prepare import prepare
 
 PLUGIN = '''
 """Models that take the Dask worker down, whose child process they run in."""
@@ -101,9 +102,9 @@ class Diary:
         self.starts[plan.model] += 1
         self.on_start()
 
-    def epoch(self, plan: TrialPlan, values: Mapping[str, Any]) -> None:
+    def epoch(self, plan: TrialPlan, epoch: Epoch) -> None:
         assert plan.key in self._running
-        assert set(values) >= {"epoch", "epochs", "loss", "accuracy"}
+        assert epoch.epochs == 2
         self.epochs[plan.model] += 1
 
     def ended(self, plan: TrialPlan, record: TrialRecord) -> None:
@@ -123,11 +124,11 @@ class Bench:
 
     def run(self, name: str, **options: Any) -> RunFolder:
         chosen = RunOptions(
-            PROTOCOL, data=self.data, out=self.folder / name, **({"threads": 1} | options)
+            protocol=PROTOCOL, data=self.data, out=self.folder / name, **({"threads": 1} | options)
         )
         self.diary = Diary()
         self.diary.on_start = self.on_start
-        return execute(chosen, prepare(chosen), self.diary)
+        return execute(prepare(chosen), self.diary)
 
 
 def statuses(run: RunFolder) -> dict[str, str]:

@@ -10,11 +10,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import psutil
@@ -24,9 +23,9 @@ from leukbench.cli.app import run_command_line
 from leukbench.errors import UsageError
 from leukbench.models import registry
 from leukbench.runfolder import RunFolder
-from leukbench.trials import cluster as cluster_module
 from leukbench.trials.execute import execute
-from leukbench.trials.prepare import RunOptions, prepare
+from leukbench.trials.options import RunOptions
+from leukbench.trials.prepare import prepare
 from tests.trials.dask_bench import (
     PLUGIN,
     PROTOCOL,
@@ -41,7 +40,8 @@ pytest.importorskip("distributed", reason="needs leukbench[dask]")
 import dask
 from distributed import Client, LocalCluster
 
-from leukbench.trials import dask as dask_schedule
+from leukbench.trials import dask as dask_trials
+from leukbench.trials.dask_worker import SharedFile
 
 MakeFolder = Callable[..., Path]
 WORKERS = 2
@@ -142,7 +142,7 @@ def test_a_trial_that_always_kills_its_worker_fails_and_stops_no_other(
     assert statuses(run) == {"kills_always": "failed", "naive_bayes": "ok", "decision_tree": "ok"}
     (killer,) = (record for record in run.records if record.model == "kills_always")
     assert "worker was lost each time" in killer.reason
-    assert bench.diary.starts["kills_always"] == dask_schedule.STARTS
+    assert bench.diary.starts["kills_always"] == dask_trials.STARTS
 
 
 def test_a_timeout_ends_the_child_and_not_the_worker(bench: Bench, address: str) -> None:
@@ -159,19 +159,19 @@ def blinded(address: str, *, wholly: bool = False) -> Iterator[None]:
     """Workers that do not see the parent's files; nor, `wholly`, what they are sent."""
 
     def blind(wholly: bool) -> None:
-        from leukbench.trials import remote
+        from leukbench.trials import dask_worker
 
-        keep = remote.sees
+        keep = dask_worker.sees
 
-        def sees(path: Path, file: Mapping[str, Any]) -> bool:
-            return not wholly and str(path) != file["path"] and keep(path, file)
+        def sees(path: Path, file: SharedFile) -> bool:
+            return not wholly and path != file.path and keep(path, file)
 
-        remote.sees, remote.healthy = sees, keep  # type: ignore[attr-defined]
+        dask_worker.sees, dask_worker.healthy = sees, keep  # type: ignore[attr-defined]
 
     def heal() -> None:
-        from leukbench.trials import remote
+        from leukbench.trials import dask_worker
 
-        remote.sees = remote.healthy  # type: ignore[attr-defined]
+        dask_worker.sees = dask_worker.healthy  # type: ignore[attr-defined]
 
     with Client(address) as client:
         client.run(blind, wholly)
@@ -185,14 +185,14 @@ def test_arrays_reach_a_worker_without_the_folder_once(
     bench: Bench, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[tuple[str, str]] = []
-    send = dask_schedule.send_file
+    send = dask_trials.send_file
 
-    def counted(client: Client, path: Path, name: str, worker: str) -> None:
-        sent.append((path.name, worker))
-        send(client, path, name, worker)
+    def counted(client: Client, file: SharedFile, run: str, worker: str) -> None:
+        sent.append((file.path.name, worker))
+        send(client, file, run, worker)
 
-    monkeypatch.setattr(dask_schedule, "send_file", counted)
-    monkeypatch.setattr(dask_schedule, "PIECE", 10_000)
+    monkeypatch.setattr(dask_trials, "send_file", counted)
+    monkeypatch.setattr(dask_trials, "PIECE", 10_000)
     here = bench.run("here", seeds=(0, 1))
     with blinded(address):
         there = bench.run("there", seeds=(0, 1), backend="dask", scheduler=address)
@@ -208,14 +208,14 @@ def test_a_file_of_weights_reaches_the_workers_too(
     weights = tmp_path / "own.weights.h5"
     weights.write_text("weights", encoding="utf-8")
     options = RunOptions(
-        PROTOCOL, data=bench.data, out=tmp_path / "run", models=("kills_reads",),
+        protocol=PROTOCOL, data=bench.data, out=tmp_path / "run", models=("kills_reads",),
         backend="dask", scheduler=address, threads=1,
     )  # fmt: skip
     ready = prepare(options)
     (plan,) = ready.plans
     plan = replace(plan, parameters={**plan.parameters, "weights": str(weights)})
     with blinded(address):
-        run = execute(options, replace(ready, plans=[plan]), Diary())
+        run = execute(replace(ready, plans=[plan]), Diary())
     assert statuses(run) == {"kills_reads": "ok"}, run.records[0].reason
 
 
@@ -223,7 +223,7 @@ def test_with_the_folder_in_sight_nothing_is_sent(
     bench: Bench, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[object] = []
-    monkeypatch.setattr(dask_schedule, "send_file", lambda *arguments: sent.append(arguments))
+    monkeypatch.setattr(dask_trials, "send_file", lambda *arguments: sent.append(arguments))
     bench.run("run", backend="dask", scheduler=address)
     assert bench.diary.ends.total() == 2
     assert not sent
@@ -242,11 +242,12 @@ def test_a_worker_of_another_version_is_refused(
     bench: Bench, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(cluster_module, "__version__", "99.0")
+        patch.setattr(dask_trials, "__version__", "99.0")
         with pytest.raises(UsageError, match=r"has leukbench .*, this is 99\.0: install the same"):
             bench.run("run", backend="dask", scheduler=address)
     # one that joins later is found out by the trial
-    monkeypatch.setattr(dask_schedule, "__version__", "99.0")
+    monkeypatch.setattr(dask_trials, "__version__", "99.0")
+    monkeypatch.setattr(dask_trials, "_require_workers", lambda client, scheduler: None)
     run = bench.run("run", backend="dask", scheduler=address)
     assert set(statuses(run).values()) == {"failed"}
     assert all("install the same version" in record.reason for record in run.records)
@@ -257,7 +258,7 @@ def test_what_does_not_fit_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(cluster_module, "CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr(dask_trials, "CONNECT_SECONDS", 1.0)
     command = ["run-all", "--data", str(make_folder())]
 
     def said(*more: str) -> str:
@@ -282,7 +283,7 @@ def test_what_does_not_fit_is_one_sentence(
 def test_a_scheduler_without_workers_is_one_sentence(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster_module, "WORKER_SECONDS", 1.0)
+    monkeypatch.setattr(dask_trials, "WORKER_SECONDS", 1.0)
     with (
         LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0") as empty,
         pytest.raises(UsageError, match="has no worker after 1 s: start some with 'dask worker"),

@@ -14,8 +14,7 @@ import pytest
 from leukbench.errors import UsageError
 from leukbench.models import registry
 from leukbench.models.registry import ModelSpec
-from leukbench.trials import choose_precision as precision
-from leukbench.trials import precision as calibrate
+from leukbench.trials import precision
 
 
 @pytest.mark.parametrize(
@@ -38,40 +37,40 @@ def test_auto_takes_what_is_faster(
 
 def test_measured_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LEUKBENCH_CACHE", str(tmp_path))
-    monkeypatch.setattr(calibrate, "has_bfloat16_units", lambda: True)
+    monkeypatch.setattr(precision, "has_bfloat16_units", lambda: True)
     calls = []
 
     def measured() -> dict[str, float]:
         calls.append(1)
         return {"dense": 2.0, "depthwise": 0.5}
 
-    monkeypatch.setattr(calibrate, "_measure_in_child", measured)
+    monkeypatch.setattr(precision, "_measure_in_child", measured)
     for _ in range(2):
-        calibrate.bfloat16_speedups.cache_clear()
-        found = calibrate.bfloat16_speedups()
+        precision.bfloat16_speedups.cache_clear()
+        found = precision.bfloat16_speedups()
         assert (found["dense"], found["depthwise"]) == (2.0, 0.5)
-    calibrate.bfloat16_speedups.cache_clear()
+    precision.bfloat16_speedups.cache_clear()
     assert calls == [1]
     (stored,) = tmp_path.glob("bfloat16-*.json")
     assert json.loads(stored.read_text()) == {"dense": 2.0, "depthwise": 0.5}
     stored.write_text("{")  # cut off: it is measured again
-    assert calibrate.stored_speedups() == {}
+    assert precision.stored_speedups() == {}
 
 
 def test_nothing_is_measured_without_units(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibrate, "has_bfloat16_units", lambda: False)
-    monkeypatch.setattr(calibrate, "_measure_in_child", lambda: pytest.fail("measured"))
-    calibrate.bfloat16_speedups.cache_clear()
-    assert calibrate.bfloat16_speedups() == {}
-    calibrate.bfloat16_speedups.cache_clear()
+    monkeypatch.setattr(precision, "has_bfloat16_units", lambda: False)
+    monkeypatch.setattr(precision, "_measure_in_child", lambda: pytest.fail("measured"))
+    precision.bfloat16_speedups.cache_clear()
+    assert precision.bfloat16_speedups() == {}
+    precision.bfloat16_speedups.cache_clear()
 
 
 @pytest.mark.slow
 def test_the_measurement_gives_a_ratio_for_each_kind() -> None:
-    found = calibrate._measure_in_child()
-    assert set(found) == {*calibrate.KINDS, calibrate.OTHERS}
-    assert all(found[kind] > 0 for kind in calibrate.KINDS)
-    assert 0 <= found[calibrate.OTHERS] <= 1
+    found = precision._measure_in_child()
+    assert set(found) == {*precision.KINDS, precision.OTHERS}
+    assert all(found[kind] > 0 for kind in precision.KINDS)
+    assert 0 <= found[precision.OTHERS] <= 1
 
 
 @pytest.mark.parametrize(
@@ -82,28 +81,28 @@ def test_a_measurement_beside_other_programs_is_made_again(
     monkeypatch: pytest.MonkeyPatch, shares: tuple[float, ...], taken: float, rounds: int
 ) -> None:
     coming = iter(shares)
-    monkeypatch.setattr(calibrate.Load, "others", lambda self: next(coming))
+    monkeypatch.setattr(precision.Load, "others", lambda self: next(coming))
     made = []
 
     def work() -> dict[str, float]:
         made.append(1)
         return {"dense": float(len(made)), "depthwise": 1.0}
 
-    found = calibrate._quietest(work)
+    found = precision._quietest(work)
     assert found["others"] == taken
     assert found["dense"] == shares.index(taken) + 1  # of the same round
     assert len(made) == rounds
-    said = calibrate.describe_speedups(found)
-    assert ("idle machine" in said) == (taken > calibrate.QUIET)
+    said = precision.describe_speedups(found)
+    assert ("idle machine" in said) == (taken > precision.QUIET)
 
 
 def test_the_load_of_other_programs_is_seen() -> None:
     burn = [sys.executable, "-c", "while True: pass"]
-    programs = [subprocess.Popen(burn) for _ in range(calibrate.available_cores())]
+    programs = [subprocess.Popen(burn) for _ in range(precision.available_cores())]
     try:
-        load = calibrate.Load()
+        load = precision.Load()
         time.sleep(1.5)
-        assert load.others() > calibrate.QUIET
+        assert load.others() > precision.QUIET
     finally:
         for program in programs:
             program.kill()
@@ -112,8 +111,8 @@ def test_the_load_of_other_programs_is_seen() -> None:
 
 def test_own_work_is_no_load_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = iter([(100.0, 50.0, 7.0), (103.0, 51.0, 10.0)])  # busy, idle, own
-    monkeypatch.setattr(calibrate.Load, "_now", staticmethod(lambda: next(seconds)))
-    assert calibrate.Load().others() == 0.0
+    monkeypatch.setattr(precision.Load, "_now", staticmethod(lambda: next(seconds)))
+    assert precision.Load().others() == 0.0
 
 
 def test_kernels_are_checked() -> None:

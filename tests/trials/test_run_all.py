@@ -271,7 +271,7 @@ def test_skipped_images_are_recorded(
     assert run(data, protocol, out) == 3
     assert run(data, protocol, out, "--skip-unreadable") == 0
     skipped = RunFolder(out).run.dataset.skipped
-    assert [image["path"] for image in skipped] == [f"Pro/{bad.name}"]
+    assert [image.path for image in skipped] == [f"Pro/{bad.name}"]
 
 
 def test_a_run_can_be_moved(make_folder: MakeFolder, protocol: Path, tmp_path: Path) -> None:

@@ -13,22 +13,22 @@ from leukbench.errors import DataError
 from leukbench.protocol import load_protocol
 from leukbench.trials import prepare
 from leukbench.trials import subprocess_call as module
-from leukbench.trials.subprocess_call import SMALL, aside
+from leukbench.trials.subprocess_call import SMALL, call_in_subprocess
 
 
 def test_many_images_are_worked_on_elsewhere_and_few_here() -> None:
-    assert aside(os.getpid, images=SMALL) != os.getpid()
-    assert aside(os.getpid, images=SMALL - 1) == os.getpid()
+    assert call_in_subprocess(os.getpid, images=SMALL) != os.getpid()
+    assert call_in_subprocess(os.getpid, images=SMALL - 1) == os.getpid()
 
 
 def test_an_error_of_the_user_keeps_its_sentence(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nowhere does not exist"):
-        aside(load_folder, tmp_path / "nowhere", images=SMALL)
+        call_in_subprocess(load_folder, tmp_path / "nowhere", images=SMALL)
 
 
 def test_a_process_that_is_ended_from_outside_is_told() -> None:
     with pytest.raises(RuntimeError, match=r"_exit was ended from outside \(exit code 7\)"):
-        aside(os._exit, 7, images=SMALL)
+        call_in_subprocess(os._exit, 7, images=SMALL)
 
 
 def test_the_split_and_the_audit_are_the_same_there(
@@ -39,6 +39,6 @@ def test_the_split_and_the_audit_are_the_same_there(
     for name, small in (("here", SMALL), ("there", 0)):
         monkeypatch.setenv("LEUKBENCH_CACHE", str(tmp_path / name))
         monkeypatch.setattr(module, "SMALL", small)
-        split, report = prepare.audited_split(dataset, dataset, protocol)
+        _, split, report = prepare.audited_split(dataset, protocol)
         found.append((split.to_csv(), report.findings))
     assert found[0] == found[1]

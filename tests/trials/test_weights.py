@@ -9,8 +9,9 @@ import pytest
 
 from leukbench.data.dataset import Dataset, ImageRecord
 from leukbench.errors import DataError, UsageError
+from leukbench.models import registry
 from leukbench.protocol import Protocol
-from leukbench.trials.plan import TrialPlan, plan_models
+from leukbench.trials.plan import TrialPlan, plan_trials
 
 DATASET = Dataset(
     name="made",
@@ -36,7 +37,8 @@ def _plans(
         }
     )
     protocol = Protocol.model_validate({"name": "made", "training": {"precision": "float32"}})
-    return plan_models(protocol, DATASET, split, models, (0,), (0,), weights)
+    specs = [registry.get(name) for name in models]
+    return plan_trials(protocol, DATASET, split, specs, (0,), (0,), weights)
 
 
 def test_a_file_counts_by_its_content_and_tells_no_folder(tmp_path: Path) -> None:
@@ -55,7 +57,7 @@ def test_a_file_counts_by_its_content_and_tells_no_folder(tmp_path: Path) -> Non
 
 
 def test_a_start_that_cannot_be_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"--weights .*absent\.keras cannot be read"):
+    with pytest.raises(DataError, match=r"`weights=.*absent\.keras` cannot be read"):
         _plans(str(tmp_path / "absent.keras"))
-    with pytest.raises(UsageError, match="--models vgg16_native"):
+    with pytest.raises(UsageError, match="`models=vgg16_native`"):
         _plans("imagenet", ("alexnet", "svm_rbf"))
