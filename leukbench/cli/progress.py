@@ -113,16 +113,21 @@ class ConsoleReporter:
 
     def plan(self, prepared: Preparation) -> None:
         """Print every trial with whether it is finished and how long it may take."""
-        from leukbench.trials.estimate import estimates
-        from leukbench.trials.limits import last_end
+        from leukbench.trials.limits import estimates, last_end
 
-        waiting = []
-        for plan, state, seconds in estimates(prepared, prepared.limits.threads):
+        waiting: list[float | None] = []
+        for plan, state, seconds in estimates(prepared):
             if state != "finished":
                 waiting.append(seconds)
-            self.say(f"  {plan.name:<44} {state:<9} {_clock(seconds):>8}  {plan.key[:12]}")
-        to_go = _clock(last_end(waiting, prepared.limits.jobs))
-        self.say(f"  about {to_go} to go; nothing was run (--dry-run)")
+            clock = "-" if seconds is None else _clock(seconds)
+            self.say(f"  {plan.name:<44} {state:<9} {clock:>8}  {plan.key[:12]}")
+        known = [seconds for seconds in waiting if seconds is not None]
+        to_go = f"about {_clock(last_end(known, prepared.limits.jobs))} to go"
+        if len(known) < len(waiting):
+            to_go += (
+                f", and {len(waiting) - len(known)} trials whose models have no finished trial here"
+            )
+        self.say(f"  {to_go}; nothing was run (--dry-run)")
 
     def waiting(self, number: int, total: int) -> None:
         """Say how many trials are to be run."""

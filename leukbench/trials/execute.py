@@ -65,7 +65,7 @@ def _run_waiting(
     options, limits = prepared.options, prepared.limits
     inputs = _write_inputs(prepared, store)
     if limits.jobs > 1 or options.scheduler is not None:
-        waiting = longest_first(waiting, prepared.split, options)
+        waiting = longest_first(waiting, prepared.out)
     if options.backend == "local":
         run_trials(waiting, store, inputs, limits, reporter, save_models=options.save_models)
         return

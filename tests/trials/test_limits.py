@@ -1,4 +1,4 @@
-"""How trials share the cores of this machine."""
+"""How trials share the cores of this machine, and what a dry run says that they take."""
 
 from __future__ import annotations
 
@@ -13,99 +13,114 @@ import pytest
 
 from leukbench.errors import UsageError
 from leukbench.models import registry
-from leukbench.protocol import Preprocessing
-from leukbench.trials import limits as sharing
-from leukbench.trials.estimate import CORES, Cost
-from leukbench.trials.limits import choose_jobs, limits_of, longest_first, makespan
+from leukbench.models.registry import ModelSpec
+from leukbench.protocol import Preprocessing, Protocol
+from leukbench.trials import limits as module
+from leukbench.trials.limits import (
+    START_SECONDS,
+    Limits,
+    choose_jobs,
+    choose_limits,
+    estimates,
+    longest_first,
+)
+from leukbench.trials.options import RunOptions
+from leukbench.trials.plan import TrialPlan
 
-PLENTY = 1e6
 PAPER = ("modified_cnn", "vgg16", "vgg19", "alexnet", "googlenet", "mobilenet_v2", "svm_rbf")
-
-
-def costs(
-    *seconds: float | None, serial_share: float = 0.1, memory_mb: float = 100.0
-) -> list[Cost]:
-    return [Cost(value, serial_share, memory_mb) for value in seconds]
+RECORD = {
+    "leukbench_version": "0.1.0", "key": "k", "identity": {}, "model": "vgg16", "title": "VGG-16",
+    "family": "deep", "fold": 0, "seed": 0, "status": "ok", "threads": 2, "machine": "this",
+}  # fmt: skip
+OWN_NETWORK = ModelSpec(
+    name="own_network", title="Own", family="deep", target="json:loads", reference="none",
+    framework="keras", recipe="none",
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sharing, "available_cores", lambda: 2)
-    monkeypatch.setattr(sharing, "total_memory_mb", lambda: 24 * 1024.0)
+    monkeypatch.setattr(module, "available_cores", lambda: 2)
+    monkeypatch.setattr(module, "total_memory_mb", lambda: 24 * 1024.0)
+    monkeypatch.setattr(module, "machine_id", lambda: "this")
 
 
-def prepared(out: Path, models: Sequence[str], seeds: int = 1, images: int = 2604) -> Any:
-    plans = [
-        SimpleNamespace(
-            key=f"{name}-{seed}", model=name, kind=name, fold=0, seed=seed,
-            framework=registry.get(name).framework if name in registry.names() else "keras",
-            parameters={} if name == "svm_rbf" else {"epochs": 30, "batch_size": 64},
-        )
-        for name in models
-        for seed in range(seeds)
-    ]  # fmt: skip
-    split = pd.DataFrame({"fold": 0, "part": ["train"] * images})
-    return SimpleNamespace(out=out, plans=plans, split=split)
+def planned(models: Sequence[str], seeds: int = 1) -> list[TrialPlan]:
+    plans = []
+    for name in models:
+        spec = OWN_NETWORK if name == "own_network" else registry.get(name)
+        network = {"epochs": 30, "batch_size": 64} if spec.framework == "keras" else {}
+        plans += [
+            TrialPlan(spec, 0, seed, network, {}, key=f"{name}-{seed}") for seed in range(seeds)
+        ]
+    return plans
 
 
-def options(size: int = 50, **given: Any) -> Any:
-    usual = {"jobs": None, "threads": None, "timeout": None, "memory_mb": None}
-    usual |= {"scheduler": None, "fresh": False}
-    protocol = SimpleNamespace(preprocessing=Preprocessing(size=size))
-    return SimpleNamespace(protocol=protocol, **(usual | given))
+def options(size: int = 50, **given: Any) -> RunOptions:
+    protocol = Protocol(name="small", preprocessing=Preprocessing(size=size))
+    return RunOptions(protocol=protocol, **given)
+
+
+def store(out: Path, **changes: Any) -> None:
+    record = RECORD | changes
+    path = out / "trials" / record["key"] / "record.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record), encoding="utf-8")
+
+
+def jobs(models: Sequence[str], seeds: int = 1, cores: int = 2, **more: Any) -> int:
+    threads = more.pop("threads", None)
+    return choose_jobs(planned(models, seeds), options(**more), cores, threads)
 
 
 def test_trials_of_equal_length_go_side_by_side_and_one_alone_gets_all_cores() -> None:
-    assert choose_jobs(costs(60), 2, PLENTY) == 1
-    assert choose_jobs(costs(60, 60), 2, PLENTY) == 2
-    assert choose_jobs(costs(60, 60, 60, 60), 4, PLENTY) == 4
-    assert choose_jobs(costs(60, 60, 60), 2, PLENTY) == 1, "the third would leave a core idle"
-    assert choose_jobs(costs(60, 60, 60, serial_share=0.6), 2, PLENTY) == 2
+    assert jobs(["vgg16"]) == 1
+    assert jobs(["vgg16"], seeds=2) == 2
+    assert jobs(["vgg16"], seeds=4, cores=4) == 4
+    assert jobs(["vgg16"], seeds=3) == 1, "the third would leave a core idle"
+    assert jobs(["svm_rbf"], seeds=2) == 2
 
 
 def test_one_long_trial_is_not_left_on_one_core_for_short_ones_beside_it() -> None:
-    assert choose_jobs(costs(600, 1, 1, 1), 2, PLENTY) == 1
-    assert choose_jobs(costs(600, 500, 400, 300, 1, serial_share=0.2), 2, PLENTY) == 2
+    assert jobs(["vgg16", "svm_rbf", "naive_bayes", "decision_tree"]) == 1
+    assert jobs(["vgg19", "modified_cnn"]) == 1, "which is longer is not known"
+    assert jobs(["vgg19", "vgg16", "alexnet", "googlenet"]) == 2
+    assert jobs(["vgg16", "probe_colour"], seeds=2) == 2
 
 
-def test_trials_of_which_nothing_is_known_count_as_the_others() -> None:
-    assert choose_jobs(costs(None, None), 2, PLENTY) == 2
-    assert choose_jobs(costs(30, None), 2, PLENTY) == 2
-    assert choose_jobs(costs(None), 2, PLENTY) == 1
+def test_no_more_go_side_by_side_than_memory_and_cores_allow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def with_memory(gib: float, **more: Any) -> int:
+        monkeypatch.setattr(module, "total_memory_mb", lambda: gib * 1024)
+        return jobs(["vgg16"], seeds=4, cores=4, **more)
 
-
-def test_no_more_go_side_by_side_than_memory_and_cores_allow() -> None:
-    big = costs(60, 60, 60, 60, memory_mb=5000)
-    assert choose_jobs(big, 4, 21_000) == 4
-    assert choose_jobs(big, 4, 11_000) == 2
-    assert choose_jobs(big, 4, 9_000) == 1
-    assert choose_jobs(big, 4, 9_000, most_mb=2_000) == 4, "--memory bounds each"
-    assert choose_jobs(big, 4, PLENTY, threads=2) == 2
-    assert choose_jobs(big, 4, PLENTY, threads=9) == 1
-
-
-def test_the_choice_is_the_best_of_all_that_are_possible() -> None:
-    for seconds in ([500, 400, 300, 200, 100], [50] * 7, [900, 10, 10, 10]):
-        for share in (0.0, 0.2, 0.7):
-            all_costs = costs(*seconds, serial_share=share)
-            ends = {jobs: makespan(all_costs, jobs, 8 // jobs) for jobs in range(1, 9)}
-            assert ends[choose_jobs(all_costs, 8, PLENTY)] <= min(ends.values())
-
-
-def test_a_core_more_shortens_what_is_not_serial() -> None:
-    half = Cost(60.0, 0.5, 0.0)
-    assert half.seconds_on(CORES, 0.0) == 60.0
-    assert half.seconds_on(1, 0.0) == pytest.approx(80.0)
-    assert half.seconds_on(10**9, 0.0) == pytest.approx(40.0)
+    assert with_memory(24) == 4
+    assert with_memory(6) == 2
+    assert with_memory(4) == 1
+    assert with_memory(4, memory_mb=700.0) == 4, "`memory_mb` bounds each"
+    assert with_memory(24, threads=2) == 2
+    assert with_memory(24, threads=9) == 1
 
 
 def test_a_run_of_the_paper_goes_side_by_side_with_the_longest_first(tmp_path: Path) -> None:
-    run = prepared(tmp_path, PAPER, seeds=2)
-    limits = limits_of(options(), run)
-    assert (limits.jobs, limits.threads, limits.reason) == (2, 1, "which ends soonest")
-    order = [(plan.model, plan.seed) for plan in longest_first(run.plans, run, options())]
-    assert order[:4] == [("vgg19", 0), ("vgg19", 1), ("vgg16", 0), ("vgg16", 1)]
-    assert order[-4:-2] == [("modified_cnn", 0), ("modified_cnn", 1)]
+    plans = planned(PAPER, seeds=2)
+    limits = choose_limits(options(), plans, tmp_path)
+    assert (limits.jobs, limits.threads) == (2, 1)
+    assert limits.reason
+    for model, seconds in (("vgg19", 90.0), ("vgg16", 60.0), ("modified_cnn", 5.0)):
+        store(tmp_path, key=model, model=model, total_seconds=seconds)
+    order = [(plan.model, plan.seed) for plan in longest_first(plans, tmp_path)]
+    assert [name for name, _ in order[::2]] == [
+        "alexnet", "googlenet", "mobilenet_v2", "vgg19", "vgg16", "modified_cnn", "svm_rbf",
+    ]  # fmt: skip
+    assert [seed for _, seed in order] == [0, 1] * len(PAPER)
+
+
+def test_families_are_ordered_by_how_long_they_take(tmp_path: Path) -> None:
+    names = ("probe_colour", "control_majority", "svm_rbf", "ensemble_e1", "vgg16")
+    order = [plan.model for plan in longest_first(planned(names), tmp_path)]
+    assert order == list(reversed(names))
 
 
 @pytest.mark.parametrize(
@@ -124,45 +139,51 @@ def test_a_run_of_the_paper_goes_side_by_side_with_the_longest_first(tmp_path: P
 def test_what_the_user_says_holds(
     tmp_path: Path, given: dict[str, Any], expected: tuple[int, int]
 ) -> None:
-    limits = limits_of(options(**given), prepared(tmp_path, PAPER))
+    limits = choose_limits(options(**given), planned(PAPER), tmp_path)
     assert (limits.jobs, limits.threads) == expected
+    assert limits == Limits(*expected, given.get("timeout"), None, limits.reason)
 
 
 @pytest.mark.parametrize("name", ["jobs", "threads"])
-def test_less_than_one_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match=f"--{name} 0 does not fit"):
-        limits_of(options(**{name: 0}), prepared(tmp_path, PAPER))
+def test_less_than_one_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match=f"`{name}=0` does not fit: take a whole number from 1"):
+        options(**{name: 0})
 
 
-def test_large_images_that_do_not_fit_side_by_side_go_one_after_another(tmp_path: Path) -> None:
-    run = prepared(tmp_path, ("vgg16", "vgg19"), seeds=2)
-    assert limits_of(options(size=50), run).jobs == 2
-    assert limits_of(options(size=224), run).jobs == 1
-    own = prepared(tmp_path, ("network_of_a_plug_in",), seeds=2)
-    assert limits_of(options(size=50), own).jobs == 2
-    assert limits_of(options(size=224), own).jobs == 1
+def test_large_images_that_do_not_fit_side_by_side_go_one_after_another() -> None:
+    assert jobs(["vgg16", "vgg19"], seeds=2, size=50) == 2
+    assert jobs(["vgg16", "vgg19"], seeds=2, size=224) == 1
+    assert jobs(["vgg16_native"], seeds=2, size=50) == 1
+    assert jobs(["own_network"], seeds=2, size=50) == 2
+    assert jobs(["own_network"], seeds=2, size=224) == 1
 
 
-def test_a_run_folder_keeps_the_cores_of_its_trials(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sharing, "machine_id", lambda: "this")
-    record = {
-        "leukbench_version": "0.1.0", "key": "k", "identity": {}, "model": "vgg16", "title": "VGG-16",
-        "family": "deep", "fold": 0, "seed": 0, "status": "ok", "threads": 2,
-    }  # fmt: skip
-    run = prepared(tmp_path, PAPER)
+def test_a_run_folder_keeps_the_cores_of_its_trials(tmp_path: Path) -> None:
+    plans = planned(PAPER)
 
     def found(**changes: Any) -> tuple[int, int]:
-        path = tmp_path / "trials" / "k" / "record.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(record | {"machine": "this"} | changes), encoding="utf-8")
-        limits = limits_of(options(), run)
+        store(tmp_path, **changes)
+        limits = choose_limits(options(), plans, tmp_path)
         return limits.jobs, limits.threads
 
     assert found() == (1, 2)
-    assert limits_of(options(), run).reason == "as in this run folder before"
+    assert choose_limits(options(), plans, tmp_path).reason == "as in this run folder before"
     assert found(threads=1) == (2, 1)
     assert found(machine="another") == (2, 1)
     assert found(family="probe") == (2, 1)
-    assert limits_of(options(fresh=True), run).jobs == 2
+    assert choose_limits(options(fresh=True), plans, tmp_path).jobs == 2
+
+
+def test_a_dry_run_goes_by_the_finished_trials_of_the_run_folder(tmp_path: Path) -> None:
+    done, waiting = planned(["vgg16"], seeds=2)
+    (new,) = planned(["own_network"])
+    store(
+        tmp_path, key=done.key, n_train=50, epochs_run=4, fit_seconds=20.0, total_seconds=23.0
+    )  # fmt: skip
+    split = pd.DataFrame({"fold": 0, "part": ["train"] * 100 + ["test"] * 7})
+    prepared: Any = SimpleNamespace(out=tmp_path, split=split, plans=[done, waiting, new])
+    assert [(state, seconds) for _, state, seconds in estimates(prepared)] == [
+        ("finished", 23.0),
+        ("estimate", START_SECONDS + 20.0 / (50 * 4) * 100 * 30),
+        ("unknown", None),
+    ]
