@@ -24,7 +24,7 @@ from uuid import uuid4
 
 from leukbench._version import __version__
 from leukbench.errors import UsageError, did_you_mean
-from leukbench.records import Epoch, Job, Outcome, TrialRecord, file_sha256
+from leukbench.records import Epoch, Outcome, TrialRecord, file_sha256
 from leukbench.trials.limits import Limits
 from leukbench.trials.local import Inputs, Reporter
 from leukbench.trials.plan import TrialPlan, job_of
@@ -40,8 +40,8 @@ if find_spec("distributed"):
         TrialResult,
         TrialTask,
         carry_out,
-        require_version,
         take,
+        worker_version,
     )
 
 BACKENDS = ("local", "dask")
@@ -151,10 +151,12 @@ def _require_workers(client: Client, scheduler: str) -> None:
             f"`scheduler={scheduler}` has no worker after {WORKER_SECONDS:.0f} s: start some with "
             f"'dask worker {scheduler} --nthreads 1'."
         ) from error
-    for worker, fault in client.run(require_version, __version__, on_error="return").items():
-        if fault is not None:
+    for worker, version in client.run(worker_version, on_error="return").items():
+        if version != __version__:
+            has = version if isinstance(version, str) else f"none ({version})"
             raise UsageError(
-                f"The worker {worker} of `scheduler={scheduler}` cannot be used: {fault}."
+                f"The worker {worker} of `scheduler={scheduler}` has leukbench {has}, this is "
+                f"{__version__}: install the same version there."
             )
 
 
@@ -203,19 +205,7 @@ def run_trials_on_dask(
         memory_mb=limits.memory_mb,
         ignore_interrupt=scheduler is None,
     )
-    described = cache(lambda path: SharedFile(path.absolute(), file_sha256(path)))
-    tasks = []
-    for plan in plans:
-        job = job_of(
-            plan,
-            images=inputs.images_for(plan),
-            fold_file=inputs.folds[plan.fold],
-            workdir=Path(),
-            threads=limits.threads,
-            save_model=save_models,
-        )
-        files = {name: described(path) for name, path in _files_of(job).items()}
-        tasks.append(TrialTask(job, plan.kind, files))
+    tasks = _tasks(plans, inputs, limits.threads, save_models=save_models)
     conditions = {"threads": limits.threads, "jobs": limits.jobs if scheduler is None else None}
     progress = _Progress(plans, reporter)
     with (
@@ -234,11 +224,26 @@ def run_trials_on_dask(
             progress.ended(plan, store.keep(plan, outcome, workdir, result.started))
 
 
-def _files_of(job: Job) -> dict[str, Path]:
-    """The files that a job names: ``images``, ``fold_file``, and ``weights`` where they are its own."""
-    weights = Path(job.parameters.get("weights", ""))
-    files = {"images": job.images, "fold_file": job.fold_file}
-    return files | ({"weights": weights} if weights.is_absolute() else {})
+def _tasks(
+    plans: Sequence[TrialPlan], inputs: Inputs, threads: int, *, save_models: bool
+) -> list[TrialTask]:
+    described = cache(lambda path: SharedFile(path.absolute(), file_sha256(path)))
+    tasks = []
+    for plan in plans:
+        job = job_of(
+            plan,
+            images=inputs.images_for(plan),
+            fold_file=inputs.folds[plan.fold],
+            workdir=Path(),
+            threads=threads,
+            save_model=save_models,
+        )
+        files = {"images": described(job.images), "fold_file": described(job.fold_file)}
+        weights = Path(job.parameters.get("weights", ""))
+        if weights.is_absolute():  # else the network starts at random, or from published weights
+            files["weights"] = described(weights)
+        tasks.append(TrialTask(job, plan.kind, files))
+    return tasks
 
 
 @contextmanager

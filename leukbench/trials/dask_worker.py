@@ -28,12 +28,9 @@ from leukbench.trials.worker import WorkerPool
 PIECE_SECONDS = 600.0  # for a piece of a file to arrive
 
 
-def require_version(version: str) -> None:
-    """Refuse to work for another version of leukbench than this worker has."""
-    if version != __version__:
-        raise RuntimeError(
-            f"it has leukbench {__version__}, this is {version}: install the same version there"
-        )
+def worker_version() -> str:
+    """The version of leukbench that a worker has."""
+    return __version__
 
 
 @dataclass(frozen=True)
@@ -111,7 +108,11 @@ class RunOnWorker(WorkerPlugin):  # type: ignore[misc]
         """Carry out one trial; this raises for what keeps it from starting, never for what it does."""
         started = datetime.now(UTC)
         self._say("start", key=task.job.key)
-        require_version(self.version)
+        if self.version != __version__:
+            raise RuntimeError(
+                f"the worker {self._worker.address} has leukbench {__version__}, the run is of "
+                f"{self.version}: install the same version there"
+            )
         paths = {name: self._find(file) for name, file in task.files.items()}
         parameters = dict(task.job.parameters)
         if "weights" in paths:
