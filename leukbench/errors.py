@@ -10,6 +10,11 @@ import difflib
 import re
 from collections.abc import Iterable
 
+REGRESSION = 1
+"""Exit code of the gate and of a verification that found a difference."""
+TRIALS_FAILED = 2
+"""Exit code of a run in which a trial failed, passed a limit, or ended degenerate."""
+
 
 class LeukbenchError(Exception):
     """A fault that the user can mend: one sentence naming the file or option, and the mend."""
@@ -23,18 +28,6 @@ class UsageError(LeukbenchError):
 
 class DataError(LeukbenchError):
     """Images or files that cannot be used as they are."""
-
-
-class RegressionError(LeukbenchError):
-    """The gate or a verification found a difference."""
-
-    exit_code = 1
-
-
-class ModelFailure(LeukbenchError):
-    """At least one model failed, ran out of time or memory, or ended degenerate."""
-
-    exit_code = 2
 
 
 class LeakageError(LeukbenchError):
@@ -59,6 +52,15 @@ _PARAMETER = re.compile(r"`([a-z][a-z_]*)(?:=([^`]*))?`")
 _FLAGS = {"memory_mb": "memory"}
 
 
+def flag_of(parameter: str) -> str:
+    """The command line's flag of a parameter.
+
+    >>> flag_of("memory_mb"), flag_of("save_models")
+    ('--memory', '--save-models')
+    """
+    return "--" + _FLAGS.get(parameter, parameter.replace("_", "-"))
+
+
 def with_flags(sentence: str) -> str:
     """Return a sentence with the command line's flags in place of parameters between backquotes.
 
@@ -68,7 +70,7 @@ def with_flags(sentence: str) -> str:
 
     def flag(match: re.Match[str]) -> str:
         name, value = match.groups()
-        written = "--" + _FLAGS.get(name, name.replace("_", "-"))
+        written = flag_of(name)
         return written if value in (None, "True") else f"{written} {value}"
 
     return _PARAMETER.sub(flag, sentence)

@@ -114,7 +114,7 @@ def _umask() -> int:
 
 def _not_written(path: Path, error: OSError) -> DataError:
     cached = cache_dir() in path.parents
-    other = "set LEUKBENCH_CACHE to another folder" if cached else "name another folder with --out"
+    other = "set LEUKBENCH_CACHE to another folder" if cached else "name another folder with `out`"
     return DataError(
         f"{path} cannot be written ({error.strerror}): free some space or {other}; "
         "what was finished before is kept."

@@ -17,8 +17,10 @@ from matplotlib.figure import Figure
 
 import leukbench
 from leukbench import api
+from leukbench.cli.run import run_all
 from leukbench.errors import DataError, UsageError
 from leukbench.report.tables import write_tables
+from leukbench.trials.options import RunOptions
 from tests.fake_run import CONTROL, MODELS, make_run
 
 
@@ -48,10 +50,9 @@ def test_the_public_names() -> None:
         leukbench.runs  # noqa: B018
 
 
-def test_the_verb_stays_a_verb_whatever_is_imported_in_between() -> None:
-    """`leukbench.run` is a package too; importing from it must not hide the function."""
+def test_run_is_a_plain_function() -> None:
     code = (
-        "import leukbench; assert callable(leukbench.run)\n"
+        "import leukbench, types; assert isinstance(leukbench.run, types.FunctionType)\n"
         "import leukbench.trials.plan; assert callable(leukbench.run)\n"
         "from leukbench import run; assert callable(run)\n"
     )
@@ -59,9 +60,25 @@ def test_the_verb_stays_a_verb_whatever_is_imported_in_between() -> None:
 
 
 def test_the_options_of_run_are_those_of_the_command() -> None:
-    names = set(inspect.signature(api.run).parameters)
-    assert {"data", "protocol", "models", "seeds", "folds", "epochs", "task", "precision"} <= names
-    assert {"out", "jobs", "timeout", "skip_unreadable", "fresh", "save_models"} <= names
+    options = {name: field for name, field in RunOptions.model_fields.items() if name != "command"}
+    function = inspect.signature(api.run).parameters
+    command = inspect.signature(run_all).parameters
+    assert list(function) == [*options, "progress"]
+    assert list(command) == [*options, "dry_run", "json"]
+    for name, field in options.items():
+        default = None if field.is_required() else field.default
+        assert function[name].default == command[name].default == default
+
+
+def test_an_option_that_does_not_fit_is_named_as_a_parameter() -> None:
+    with pytest.raises(UsageError, match="`memory_mb='0g'` does not fit: write it like 8g"):
+        api.run(memory_mb="0g")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="`jobs=0` does not fit: take a whole number from 1"):
+        api.run(jobs=0)
+    with pytest.raises(UsageError, match="`models=probe_colour` is a shortcut probe"):
+        api.run(models=["probe_colour"])
+    with pytest.raises(UsageError, match="`models` is empty"):
+        api.run(models=[])
 
 
 def test_load_refuses_what_is_no_run(tmp_path: Path) -> None:

@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-from leukbench.cli import parse
-
 
 def gate(
     run: Annotated[Path, typer.Argument(help="Run folder to judge.")],
@@ -43,13 +41,14 @@ def gate(
     from leukbench.checks.gate import GATE_METRICS, compare_with_baseline
     from leukbench.checks.gate_report import as_json as to_json
     from leukbench.checks.gate_report import describe, verdict, write_gate
-    from leukbench.errors import RegressionError
+    from leukbench.errors import REGRESSION
+    from leukbench.trials.options import split_names
 
     result = compare_with_baseline(
         run,
         baseline,
         tolerance=tolerance,
-        metrics=parse.names("--metrics", metrics) or GATE_METRICS,
+        metrics=split_names("metrics", metrics) or GATE_METRICS,
         max_slowdown=max_slowdown,
     )
     write_gate(result, out or run)
@@ -59,4 +58,4 @@ def gate(
         for change in result.changes:
             typer.echo(describe(change))
         typer.echo(verdict(result))
-    return 0 if result.passed else RegressionError.exit_code
+    return 0 if result.passed else REGRESSION

@@ -14,10 +14,10 @@ Long = Annotated[bool, typer.Option("--long", help="Recipe, departures, referenc
 
 @app.command("models")
 def list_models(long: Long = False) -> int:
-    """List all models, those of plug-ins too."""
+    """List all models, those of plug-ins too, and the shortcut probes."""
     from leukbench.models import registry
 
-    specs = registry.specs()
+    specs = (*registry.specs(), *registry.probes())
     if not long:
         width = max(len(spec.name) for spec in specs)
         for spec in specs:
@@ -31,7 +31,7 @@ def list_models(long: Long = False) -> int:
         typer.echo(f"{spec.name}: {spec.title} ({spec.family})")
         typer.echo(f"  reference   {spec.reference or 'none'}")
         typer.echo(f"  recipe      {spec.recipe}")
-        for line in count_parameters(spec):
+        for line in count_parameters(spec) if spec.reads == "images" else ():
             typer.echo(f"  parameters  {line}")
         published = spec.published
         if published is None:

@@ -3,41 +3,37 @@
 from __future__ import annotations
 
 import inspect
-import json
 import shlex
 import sys
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from leukbench.errors import TRIALS_FAILED, flag_of
 from leukbench.trials.options import RunOptions
 
 if TYPE_CHECKING:
     from leukbench.runfolder import RunFolder
 
-FLAGS = {"memory_mb": "--memory"}
-"""Flags that are not called as their option."""
-NOT_WELL = 2
-"""Exit code where a trial failed, ran out of time or memory, or ended degenerate."""
 
-
-def run_all(*, dry_run: bool, as_json: bool, **options: Any) -> int:
+def run_all(*, dry_run: bool, json: bool, **options: Any) -> int:
     """Compare all models of a protocol on one folder of images, and write the tables."""
     from leukbench.cli.progress import make_reporter
     from leukbench.trials.execute import execute
     from leukbench.trials.prepare import prepare
 
-    with make_reporter(quiet=as_json) as reporter:
+    with make_reporter(quiet=json) as reporter:
         prepared = prepare(RunOptions(**options, command=_command()))
         reporter.prepared(prepared)
         if dry_run:
             reporter.plan(prepared)
             return 0
         folder = execute(prepared, reporter)
-    if as_json:
+    if json:
         trials = {r.key: {"model": r.model, "status": r.status} for r in folder.records}
-        typer.echo(json.dumps({"run": str(folder.path), "trials": trials}))
+        typer.echo(dumps({"run": str(folder.path), "trials": trials}))
     else:
         _print_table(folder)
     wanted = {plan.key for plan in prepared.plans}
@@ -48,35 +44,29 @@ def run_all(*, dry_run: bool, as_json: bool, **options: Any) -> int:
             f"{bad[0].name}: {bad[0].status}, {bad[0].reason}.",
             file=sys.stderr,
         )
-        return NOT_WELL
+        return TRIALS_FAILED
     return 0
 
 
 def _signature() -> inspect.Signature:
-    """One option of the command line for each of `RunOptions`, typed as text where that reads text."""
+    """One flag for each option of `RunOptions`; what is no number, folder or switch comes as text."""
+    kinds = {"data": Path, "out": Path, "epochs": int, "jobs": int, "threads": int}
 
-    def parameter(name: str, kind: Any, default: Any, flag: str, text: str) -> inspect.Parameter:
-        option = Annotated[kind, typer.Option(flag, help=text)]
-        return inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=option
-        )
-
-    parameters = []
-    for name, field in RunOptions.model_fields.items():
-        if not field.description:
-            continue  # not for users
-        kind: Any = bool if field.annotation is bool else str
-        if name in ("jobs", "threads", "epochs"):
-            kind = int
-        elif name in ("data", "out"):
-            kind = Path
-        default = None if field.is_required() else field.default
-        flag = FLAGS.get(name, "--" + name.replace("_", "-"))
+    def flag(name: str, default: Any, text: str) -> inspect.Parameter:
+        kind: Any = bool if isinstance(default, bool) else kinds.get(name, str)
         kind = kind | None if default is None else kind
-        parameters.append(parameter(name, kind, default, flag, field.description))
-    parameters.append(parameter("dry_run", bool, False, "--dry-run", "Print the plan and stop."))
-    parameters.append(parameter("as_json", bool, False, "--json", "Print the result as JSON."))
-    return inspect.Signature(parameters, return_annotation=int)
+        annotation = Annotated[kind, typer.Option(flag_of(name), help=text)]
+        only = inspect.Parameter.KEYWORD_ONLY
+        return inspect.Parameter(name, only, default=default, annotation=annotation)
+
+    flags = [
+        flag(name, None if field.is_required() else field.default, field.description)
+        for name, field in RunOptions.model_fields.items()
+        if field.description
+    ]
+    flags.append(flag("dry_run", False, "Print the plan and stop."))
+    flags.append(flag("json", False, "Print the result as JSON."))
+    return inspect.Signature(flags, return_annotation=int)
 
 
 vars(run_all)["__signature__"] = _signature()

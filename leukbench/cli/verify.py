@@ -15,7 +15,7 @@ def verify(
 ) -> int:
     """Recompute hashes, counts and tables from the stored predictions: exit code 1 if any differs."""
     from leukbench.checks.verify import run_folders, verify_run
-    from leukbench.errors import RegressionError
+    from leukbench.errors import REGRESSION
 
     found = {path: verify_run(path) for path in run_folders(folder)}
     if as_json:
@@ -29,4 +29,4 @@ def verify(
             for difference in own:
                 typer.echo(f"{path}/{difference}")
             typer.echo(f"{path}: {len(own) or 'no'} difference{'' if len(own) == 1 else 's'}")
-    return RegressionError.exit_code if any(found.values()) else 0
+    return REGRESSION if any(found.values()) else 0

@@ -1,7 +1,7 @@
 """What a user asks of a run: the one set of options behind ``leukbench.run`` and ``leukbench run-all``.
 
 Text is understood as it is typed on the command line (``"0-4"``, ``"30m"``, ``"8g"``), so that both
-take the same values and refuse them with the same sentence.
+take the same values and refuse the others with the same sentence.
 """
 
 from __future__ import annotations
@@ -24,22 +24,35 @@ from pydantic import (
 from leukbench.errors import UsageError
 from leukbench.protocol import Protocol, load_protocol, override
 
-SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
-MEBIBYTES = {"": 1, "m": 1, "mb": 1, "g": 1024, "gb": 1024}
+UNITS = {
+    "timeout": ({"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}, "30m"),
+    "memory_mb": ({"": 1, "m": 1, "mb": 1, "g": 1024, "gb": 1024}, "8g"),
+}
+"""Seconds and MiB of each unit, and an example."""
+CHANGES = {"epochs": "training__epochs", "task": "task", "precision": "training__precision"}
+"""Options that change the protocol, and what they change."""
 
 
-def _names(value: Any, info: ValidationInfo) -> Any:
-    """Names of a text with commas between; anything else as it is."""
+def split_names(option: str, value: Any) -> Any:
+    """Different names of a text with commas between; what is no text stays.
+
+    >>> split_names("models", "a, b")
+    ('a', 'b')
+    """
     if isinstance(value, str):
         value = tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
     if value is not None and not len(value):
-        raise UsageError(f"`{info.field_name}` is empty: name one or more.")
+        raise UsageError(f"`{option}` is empty: name one or more, with commas between.")
     return value
 
 
-def _numbers(value: Any, info: ValidationInfo) -> Any:
-    """Whole numbers of a text such as ``0,3-5``; anything else as it is."""
-    parts = _names(value, info)
+def split_numbers(option: str, value: Any) -> Any:
+    """Different whole numbers of a text with commas between and ``0-4`` for a range.
+
+    >>> split_numbers("seeds", "0-2,7")
+    (0, 1, 2, 7)
+    """
+    parts = split_names(option, value)
     if not isinstance(value, str):
         return parts
     numbers: list[int] = []
@@ -47,40 +60,46 @@ def _numbers(value: Any, info: ValidationInfo) -> Any:
         match = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
         if not match:
             raise UsageError(
-                f"`{info.field_name}={value!r}` does not fit: write whole numbers, as in 0,1,2."
+                f"`{option}={value!r}` does not fit: write whole numbers, as in 0,1,2."
             )
         numbers += range(int(match[1]), int(match[2] or match[1]) + 1)
     return tuple(dict.fromkeys(numbers))
 
 
-def _quantity(units: dict[str, int], example: str) -> BeforeValidator:
-    """A positive number, or a text of one with a unit."""
+def quantity(option: str, value: Any) -> float | None:
+    """Seconds or MiB of a number, or of a text with a unit.
 
-    def read(value: Any, info: ValidationInfo) -> Any:
-        text = f"{value:f}" if isinstance(value, int | float) else str(value).casefold()
-        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", text)
-        if value is None:
-            return None
-        if not match or match[2] not in units or float(match[1]) == 0:
-            raise UsageError(
-                f"`{info.field_name}={value!r}` does not fit: write it like {example}."
-            )
-        return float(match[1]) * units[match[2]]
-
-    return BeforeValidator(read)
+    >>> quantity("timeout", "30m"), quantity("memory_mb", "8g")
+    (1800.0, 8192.0)
+    """
+    if value is None:
+        return None
+    units, example = UNITS[option]
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", str(value).casefold())
+    if not match or match[2] not in units or float(match[1]) == 0:
+        raise UsageError(f"`{option}={value!r}` does not fit: write it like {example}.")
+    return float(match[1]) * units[match[2]]
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
-Numbers = Annotated[tuple[int, ...], BeforeValidator(_numbers)]
-PositiveInt = Annotated[int, Field(ge=1)]
+def _reader(read: Any) -> BeforeValidator:
+    return BeforeValidator(lambda value, info: read(_name(info), value))
+
+
+def _name(info: ValidationInfo) -> str:
+    return info.field_name or ""
+
+
+Names = Annotated[tuple[str, ...] | None, _reader(split_names)]
+Numbers = Annotated[tuple[int, ...] | None, _reader(split_numbers)]
+Count = Annotated[int, Field(ge=1)]
+Quantity = Annotated[float | None, _reader(quantity)]
 
 
 class RunOptions(BaseModel):
     """What the user asks of a run; the description of a field is its help on the command line.
 
     `protocol` may be given as an object, a name, a file or not at all; what is kept is the protocol
-    with `epochs`, `task` and `precision` in it. `jobs` and `threads` that are None are settled by
-    `leukbench.trials.limits`. `timeout` is in seconds, `memory_mb` in MiB.
+    with `epochs`, `task` and `precision` in it. `timeout` is in seconds, `memory_mb` in MiB.
 
     Raises
     ------
@@ -94,15 +113,9 @@ class RunOptions(BaseModel):
         None, description="Folder with one sub-folder a class; without it, synthetic smears."
     )
     protocol: Protocol = Field(description="Name or TOML file; paper with --data, demo without.")
-    models: Annotated[Names | None, BeforeValidator(_names)] = Field(
-        None, description="Some models only, with commas between."
-    )
-    seeds: Annotated[Numbers | None, BeforeValidator(_numbers)] = Field(
-        None, description="Seeds, as in 0,1,2 or 0-4."
-    )
-    folds: Annotated[Numbers | None, BeforeValidator(_numbers)] = Field(
-        None, description="Some folds of the split only."
-    )
+    models: Names = Field(None, description="Some models only, with commas between.")
+    seeds: Numbers = Field(None, description="Seeds, as in 0,1,2 or 0-4.")
+    folds: Numbers = Field(None, description="Some folds of the split only.")
     epochs: int | None = Field(None, description="Epochs of every network; changes the protocol.")
     task: str | dict[str, str] | None = Field(
         None, description="all or benign-malignant; changes the protocol."
@@ -113,23 +126,18 @@ class RunOptions(BaseModel):
     out: Path | None = Field(
         None, description="Run folder; results/<dataset>-<protocol> by default."
     )
-    jobs: PositiveInt | None = Field(
-        None, description="Trials side by side; by default as many as end soonest."
+    jobs: Count | None = Field(
+        None, description="Trials side by side; by default as many as are likely to end soonest."
     )
-    threads: PositiveInt | None = Field(
+    threads: Count | None = Field(
         None, description="Cores of each trial; by default this machine's, shared by --jobs."
     )
     backend: str = Field("local", description="local, or dask: on the workers of a Dask cluster.")
     scheduler: str | None = Field(
-        None,
-        description="Dask scheduler, as in tcp://host:8786; without it, --jobs workers on this machine.",
+        None, description="Dask scheduler, as in tcp://host:8786; without it, --jobs workers here."
     )
-    timeout: Annotated[float | None, _quantity(SECONDS, "30m")] = Field(
-        None, description="Longest time of one trial, as in 90s, 30m, 2h."
-    )
-    memory_mb: Annotated[float | None, _quantity(MEBIBYTES, "8g")] = Field(
-        None, description="Most memory of one trial, as in 800m, 8g."
-    )
+    timeout: Quantity = Field(None, description="Longest time of one trial, as in 90s, 30m, 2h.")
+    memory_mb: Quantity = Field(None, description="Most memory of one trial, as in 800m, 8g.")
     skip_unreadable: bool = Field(False, description="Leave out images that cannot be read.")
     fresh: bool = Field(False, description="Run again what is finished.")
     save_models: bool = Field(False, description="Keep the fitted models, for leukbench predict.")
@@ -142,26 +150,20 @@ class RunOptions(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _read(cls, values: Any, validate: ModelWrapValidatorHandler[RunOptions]) -> RunOptions:
-        values = dict(values)
         protocol = values.get("protocol")
         if not isinstance(protocol, Protocol):
-            protocol = load_protocol(
-                str(protocol or ("demo" if values.get("data") is None else "paper"))
-            )
-        changes = {"training__epochs": "epochs", "task": "task", "training__precision": "precision"}
-        given = {key: values.get(name) for key, name in changes.items()}
-        values["protocol"] = override(
-            protocol, **{key: value for key, value in given.items() if value is not None}
-        )
+            default = "demo" if values.get("data") is None else "paper"
+            protocol = load_protocol(str(protocol or default))
+        given = {key: values.get(name) for name, key in CHANGES.items()}
+        changes = {key: value for key, value in given.items() if value is not None}
         try:
-            return validate(values)
+            return validate({**values, "protocol": override(protocol, **changes)})
         except ValidationError as error:
-            raise UsageError(_sentence(error)) from error
-
-
-def _sentence(error: ValidationError) -> str:
-    first = error.errors()[0]
-    name, reason = first["loc"][0], first["msg"].removeprefix("Value error, ")
-    if first["type"] == "greater_than_equal":
-        reason = f"take a whole number from {first['ctx']['ge']}"
-    return f"`{name}={first['input']}` does not fit: {reason[:1].lower()}{reason[1:]}."
+            first = error.errors()[0]
+            reason = first["msg"].removeprefix("Value error, ")
+            if first["type"] == "greater_than_equal":
+                reason = f"take a whole number from {first['ctx']['ge']}"
+            raise UsageError(
+                f"`{first['loc'][0]}={first['input']}` does not fit: "
+                f"{reason[:1].lower()}{reason[1:]}."
+            ) from error
