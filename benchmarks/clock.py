@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.process import Settings, call
-from leukbench.protocol import load_protocol
+from leukbench.protocol import load_protocol, override
 
 if TYPE_CHECKING:
-    from leukbench.records import TrialRecord
+    from leukbench.records import Epoch, TrialRecord
     from leukbench.trials.plan import TrialPlan
 
 MODELS = load_protocol("paper").models
@@ -35,7 +34,7 @@ class Clock:
         self.begun[plan.key] = time.perf_counter()
         self.epochs[plan.key] = []
 
-    def epoch(self, plan: TrialPlan, values: Mapping[str, Any]) -> None:
+    def epoch(self, plan: TrialPlan, epoch: Epoch) -> None:
         """Note the end of an epoch."""
         self.epochs[plan.key].append(time.perf_counter())
 
@@ -43,15 +42,11 @@ class Clock:
         """Note the end, after the trial was stored."""
         self.ends[plan.key] = time.perf_counter()
 
-    def __getattr__(self, name: str) -> Any:
-        """Whatever else a reporter is told is not noted."""
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return lambda *arguments, **options: None
 
-
-def timed_run(data: str, out: str, protocol: str = "paper", **options: Any) -> dict[str, Any]:
-    """What ``leukbench run-all`` does, with its stages and trials timed.
+def timed_run(
+    data: str, out: str, protocol: str = "paper", probes: bool = True, **options: Any
+) -> dict[str, Any]:
+    """Do what ``leukbench run-all`` does, and time its stages and trials.
 
     Parameters
     ----------
@@ -59,9 +54,10 @@ def timed_run(data: str, out: str, protocol: str = "paper", **options: Any) -> d
         Folder of images, run folder.
     protocol : str
         Name of the protocol.
+    probes : bool
+        Run the shortcut probes too, where the protocol has them.
     **options
-        ``epochs``, ``precision``, ``probes`` change the protocol; ``models``, ``seeds``, ``jobs`` and
-        ``threads`` are those of ``run-all``.
+        Those of ``run-all``, as ``models``, ``seeds``, ``epochs``, ``precision``, ``jobs``, ``threads``.
 
     Returns
     -------
@@ -69,23 +65,18 @@ def timed_run(data: str, out: str, protocol: str = "paper", **options: Any) -> d
         Seconds of the stages ``prepare`` (reading, audit, split), ``trials`` (first beginning to last
         end), ``rest`` (preprocessing, tables, figures, page), and ``records``: one a trial.
     """
-    from leukbench.protocol import load_protocol, override
     from leukbench.trials.execute import execute
-    from leukbench.trials.prepare import RunOptions, prepare
+    from leukbench.trials.options import RunOptions
+    from leukbench.trials.prepare import prepare
 
-    names = {"epochs": "training__epochs", "precision": "training__precision"}
-    changes = {names[key]: options.pop(key) for key in names if key in options}
-    chosen = override(load_protocol(protocol), **changes)
-    if not options.pop("probes", True):
-        chosen = chosen.model_copy(
-            update={"audit": chosen.audit.model_copy(update={"probes": False})}
-        )
+    settings = load_protocol(protocol)
+    if not probes:
+        settings = override(settings, audit__probes=False)
     begun = time.perf_counter()
-    given = RunOptions(protocol=chosen, data=Path(data), out=Path(out), **options)
-    prepared = prepare(given)
+    prepared = prepare(RunOptions(protocol=settings, data=Path(data), out=Path(out), **options))
     ready = time.perf_counter()
     clock = Clock()
-    folder = execute(given, prepared, clock)
+    folder = execute(prepared, clock)
     done = time.perf_counter()
     trials = max(clock.ends.values()) - min(clock.begun.values()) if clock.ends else 0.0
     records = []

@@ -4,8 +4,8 @@ Run as ``python -m benchmarks.dask_scaling [--data DIR] [--model modified_cnn] [
 Markdown. Three things are measured, with one core a trial: the same trials on one worker and on two,
 in turn; what the scheduler takes for a task that does nothing; and what this process takes to store a
 result. From these and from the times of a run folder's trials (``--run``) a discrete-event simulation
-tells how long many trials take on many workers, with its assumptions. ``--simulate-only`` leaves the
-first measurement, which takes long, to ``--per-trial`` seconds.
+estimates how long many trials take on many workers, and prints its assumptions. ``--simulate-only``
+skips the first measurement, which takes long, and takes ``--per-trial`` seconds in its place.
 """
 
 from __future__ import annotations
@@ -14,26 +14,25 @@ import argparse
 import heapq
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import numpy as np
-from distributed import Client
-from joblib import Parallel, delayed, parallel_config
+from distributed import Client, as_completed
 
+from leukbench.models import registry
 from leukbench.protocol import load_protocol, override
-from leukbench.records import TrialRecord
+from leukbench.records import Epoch, Outcome, TrialRecord
 from leukbench.runfolder import RunFolder
-from leukbench.trials.cluster import open_cluster
-from leukbench.trials.dask import DaskBackend
+from leukbench.trials.dask import open_cluster
 from leukbench.trials.execute import execute
+from leukbench.trials.options import RunOptions
 from leukbench.trials.plan import TrialPlan
-from leukbench.trials.prepare import RunOptions, prepare
+from leukbench.trials.prepare import prepare
 from leukbench.trials.store import RunStore
 
 TARGET = 1.7
@@ -52,8 +51,8 @@ class Stopwatch:
     def started(self, plan: TrialPlan) -> None:
         """A trial begins."""
 
-    def epoch(self, plan: TrialPlan, values: Mapping[str, Any]) -> None:
-        """An epoch is over."""
+    def epoch(self, plan: TrialPlan, epoch: Epoch) -> None:
+        """An epoch has ended."""
 
     def ended(self, plan: TrialPlan, record: TrialRecord) -> None:
         """A trial is stored."""
@@ -70,7 +69,7 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a task costs besides itself, in seconds.
+    """What a trial costs in addition to its own work, in seconds.
 
     Attributes
     ----------
@@ -116,7 +115,7 @@ def measure_scaling(options: argparse.Namespace, folder: Path) -> tuple[list[flo
                     scheduler=client.scheduler.address,
                 )
                 watch = Stopwatch()
-                execute(chosen, prepare(chosen), watch)
+                execute(prepare(chosen), watch)
             seconds[number] = watch.seconds
             if number == 1:
                 overheads.append((watch.seconds - watch.seconds_of_trials) / options.trials)
@@ -125,15 +124,14 @@ def measure_scaling(options: argparse.Namespace, folder: Path) -> tuple[list[flo
 
 
 def measure_scheduler(tasks: int) -> float:
-    """Seconds that a task takes which does nothing, through the same backend, two workers."""
+    """Seconds that a task takes which does nothing, submitted as trials are, on two workers."""
     with workers(2) as client:
 
         def passed(number: int) -> float:
             start = time.perf_counter()
-            with parallel_config(backend=DaskBackend(client=client)):
-                Parallel(n_jobs=-1, batch_size=1, pre_dispatch="all")(
-                    delayed(int)(value) for value in range(number)
-                )
+            futures = client.map(int, range(number), pure=False)
+            for future, _ in as_completed(futures, loop=client.loop, with_results=True):
+                future.release()
             return time.perf_counter() - start
 
         passed(4)
@@ -148,16 +146,12 @@ def measure_store(records: Sequence[TrialRecord], run: RunFolder, results: int) 
         for number in range(results):
             record = records[number % len(records)]
             plan = TrialPlan(
-                key=f"{number:064x}",
-                identity=record.identity,
-                model=record.model,
-                title=record.title,
-                family=record.family,
-                framework="",
+                spec=registry.get(record.model),
                 fold=record.fold,
                 seed=number,
                 parameters={},
-                facts={},
+                identity=record.identity,
+                key=f"{number:064x}",
             )
             start = time.perf_counter()
             workdir = store.work(plan.key)
@@ -165,7 +159,7 @@ def measure_store(records: Sequence[TrialRecord], run: RunFolder, results: int) 
                 path = workdir / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes((run.trial_path(record) / name).read_bytes())
-            store.keep(plan, {"status": record.status}, workdir, datetime.now(UTC))
+            store.keep(plan, Outcome(status=record.status), workdir, datetime.now(UTC))
             times.append(time.perf_counter() - start)
         store.close()
     return median(times[-max(1, results // 10) :])
@@ -193,9 +187,9 @@ def simulate(durations: Sequence[float], number: int, measured: Measured) -> flo
 
 
 def draw(records: Sequence[TrialRecord], number: int) -> list[float]:
-    """Durations of many trials, drawn from measured ones with replacement, in the order of models."""
+    """Durations in seconds, drawn with replacement from measured trials, in the order of models."""
     chosen = np.sort(np.random.default_rng(SEED).integers(len(records), size=number))
-    return [records[place].total_seconds or 0.0 for place in chosen]
+    return [records[index].total_seconds or 0.0 for index in chosen]
 
 
 def report_simulation(
@@ -228,8 +222,8 @@ Assumptions: durations are drawn with replacement (seed {SEED}) from the {len(re
 a machine like the one that they were measured on, serves one trial at a time and is there from the
 beginning; none is lost; the network has the latency of loopback and the arrays lie in a shared
 folder; the scheduler serves tasks one after another, {hand_over:.1f} ms each, and this process stores
-results one after another, {store:.1f} ms each; a trial costs its worker {cost.worker:.2f} s besides, as
-measured where each followed one of the same model."""
+results one after another, {store:.1f} ms each; a trial costs its worker {cost.worker:.2f} s more than
+its own work, as measured where each followed one of the same model."""
     )
 
 
@@ -278,7 +272,7 @@ def main() -> None:
             store=measure_store(records, run, options.simulated_trials),
             worker=overhead,
         )
-        print("\n## What a trial costs besides itself\n")
+        print("\n## What a trial costs in addition to its own work\n")
         print("| | ms |\n|---|---|")
         print(
             f"| scheduler and hand-over, per empty task ({options.tasks}) | {1000 * cost.scheduler:.1f} |"
