@@ -23,6 +23,7 @@ from leukbench.records import (
     SCORED,
     DatasetDescription,
     Environment,
+    Outcome,
     RunDescription,
     TrialRecord,
     file_sha256,
@@ -274,7 +275,50 @@ def _write_trial(
         _draw(rng, test, classes, accuracy).to_parquet(place / "predictions.parquet", index=False)
         if deep:
             _history(rng, model.accuracy).to_csv(place / "history.csv", index=False)
-    cost = {
+    outcome = Outcome(status=status, threads=2, machine=MACHINE, n_test=len(test), **_parts(here))
+    if status in SCORED:
+        outcome = outcome.model_copy(update=_cost(model, seed, deep))
+    if status != "ok":
+        outcome = outcome.model_copy(
+            update={
+                "reason": "the loss became NaN in epoch 3",
+                "traceback": "Traceback (most recent call last):\n  File 'model.py'\nValueError: NaN",
+            }
+        )
+    if deep:
+        recipe = {"recipe": "Adam, learning rate 0.001.", "departures": ("valid padding",)}
+        outcome = outcome.model_copy(update=recipe)
+    record = TrialRecord(
+        **outcome.model_dump()
+        | {
+            "leukbench_version": "0.1.0",
+            "key": key,
+            "identity": identity,
+            "model": model.name,
+            "title": model.title,
+            "family": model.family,
+            "fold": fold,
+            "seed": seed,
+            "reference": f"The source of {model.title}",
+            "published": model.published,
+            "precision": "float32" if deep else "",
+            "started": "2026-01-01T00:00:00+00:00",
+            "files": {file.name: file_sha256(file) for file in sorted(place.iterdir())},
+        }
+        | dict(model.facts)
+    )
+    _write_json(place / "record.json", record.model_dump(mode="json"))
+
+
+def _parts(split: pd.DataFrame) -> dict[str, int]:
+    return {
+        "n_train": int((split["part"] == "train").sum()),
+        "n_validation": int((split["part"] == "validation").sum()),
+    }
+
+
+def _cost(model: FakeModel, seed: int, deep: bool) -> dict[str, Any]:
+    return {
         "fit_seconds": 10.0 + 5 * len(model.name) + seed,
         "predict_seconds": 0.5,
         "predict_ms_per_image": 0.25 * len(model.name),
@@ -285,39 +329,6 @@ def _write_trial(
         "epochs_run": 6 if deep else None,
         "layers": list(LAYERS) if deep else None,
     }
-    failure = {
-        "reason": "the loss became NaN in epoch 3",
-        "traceback": "Traceback (most recent call last):\n  File 'model.py'\nValueError: NaN",
-    }
-    record = TrialRecord.model_validate(
-        {
-            "leukbench_version": "0.1.0",
-            "key": key,
-            "identity": identity,
-            "model": model.name,
-            "title": model.title,
-            "family": model.family,
-            "reference": f"The source of {model.title}",
-            "recipe": "Adam, learning rate 0.001." if deep else "",
-            "published": model.published,
-            "departures": ["valid padding"] if deep else [],
-            "fold": fold,
-            "seed": seed,
-            "status": status,
-            "precision": "float32" if deep else "",
-            "threads": 2,
-            "n_train": int((here["part"] == "train").sum()),
-            "n_validation": int((here["part"] == "validation").sum()),
-            "n_test": len(test),
-            "started": "2026-01-01T00:00:00+00:00",
-            "machine": MACHINE,
-            "files": {file.name: file_sha256(file) for file in sorted(place.iterdir())},
-        }
-        | (cost if status in SCORED else {})
-        | (failure if status != "ok" else {})
-        | dict(model.facts)
-    )
-    _write_json(place / "record.json", record.model_dump(mode="json"))
 
 
 def _draw(

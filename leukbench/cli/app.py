@@ -86,44 +86,39 @@ def run_command_line(arguments: list[str]) -> int:
         0 fine; 1 a regression or a difference; 2 a model failed or is degenerate; 3 wrong usage or
         unreadable input; 4 leakage refused; 130 interrupted.
     """
-    debug = "--debug" in arguments
     rest = [argument for argument in arguments if argument != "--debug"]
     try:
         code = app(rest, standalone_mode=False)
         if code == INTERRUPTED:  # Typer's own answer to an interrupt
             raise KeyboardInterrupt
         return code if isinstance(code, int) else 0
-    except LeukbenchError as error:
-        if debug:
-            traceback.print_exc()
-        print(f"leukbench: {with_flags(str(error))}", file=sys.stderr)
-        return error.exit_code
-    except TyperException as error:
-        if debug:
-            traceback.print_exc()
-        message = error.format_message() if hasattr(error, "format_message") else str(error)
-        print(f"leukbench: {message} (leukbench --help lists the verbs.)", file=sys.stderr)
-        return UsageError.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        print("leukbench: interrupted; what was finished is kept.", file=sys.stderr)
-        return INTERRUPTED
     except BrokenPipeError:
         return 0
-    except OSError as error:
-        if debug:
+    except (Exception, KeyboardInterrupt) as error:
+        if rest != arguments:
             traceback.print_exc()
-        print(
-            f"leukbench: {error.filename or 'A file'} cannot be used ({error.strerror or error}): "
-            "check its permissions and the free space; what was finished before is kept.",
-            file=sys.stderr,
+        sentence, code = _told(error)
+        print(f"leukbench: {sentence}", file=sys.stderr)
+        return code
+
+
+def _told(error: BaseException) -> tuple[str, int]:
+    """What is said of a fault, in one sentence, and the exit code."""
+    if isinstance(error, LeukbenchError):
+        return with_flags(str(error)), error.exit_code
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return "interrupted; what was finished is kept.", INTERRUPTED
+    if isinstance(error, TyperException):
+        message = error.format_message() if hasattr(error, "format_message") else str(error)
+        sentence = f"{message} (leukbench --help lists the verbs.)"
+    elif isinstance(error, OSError):
+        sentence = (
+            f"{error.filename or 'A file'} cannot be used ({error.strerror or error}): "
+            "check its permissions and the free space; what was finished before is kept."
         )
-        return UsageError.exit_code
-    except Exception as error:
-        if debug:
-            traceback.print_exc()
-        print(
-            f"leukbench: unexpected {type(error).__name__}: {error}; run again with --debug and "
-            "report what it prints.",
-            file=sys.stderr,
+    else:
+        sentence = (
+            f"unexpected {type(error).__name__}: {error}; run again with --debug and "
+            "report what it prints."
         )
-        return UsageError.exit_code
+    return sentence, UsageError.exit_code

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -22,36 +21,33 @@ _EPOCH_LINE_SECONDS = 30.0
 
 
 class ConsoleReporter:
-    """Tells a console how a run goes; safe to call from several threads.
+    """Tells standard error how a run goes, or nothing where `quiet`; several threads may call it.
 
-    Parameters
-    ----------
-    console : rich.console.Console
-        Where to write.
-    live : bool
-        Redraw running trials in place, instead of writing a line now and then.
+    On a terminal, running trials are redrawn in place while the reporter is entered.
     """
 
-    def __init__(self, console: Console, *, live: bool) -> None:
-        self._console = console
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._console = Console(file=sys.stderr, quiet=quiet)
         self._running: dict[str, tuple[TrialPlan, float, Epoch | None]] = {}
         self._lock = threading.Lock()
         self._last_line = 0.0
         self._waiting = 0
         self._ended = 0
-        self._live = (
-            Live(console=console, refresh_per_second=4, get_renderable=self._draw, transient=True)
-            if live
-            else None
-        )
+        self._live: Live | None = None
+        if self._console.is_terminal and not quiet:
+            self._live = Live(
+                console=self._console,
+                refresh_per_second=4,
+                get_renderable=self._draw,
+                transient=True,
+            )
 
-    def open(self) -> None:
-        """Begin to redraw."""
+    def __enter__(self) -> ConsoleReporter:
         if self._live is not None:
             self._live.start()
+        return self
 
-    def close(self) -> None:
-        """Stop redrawing."""
+    def __exit__(self, *exception: object) -> None:
         if self._live is not None:
             self._live.stop()
 
@@ -103,12 +99,10 @@ class ConsoleReporter:
             for value in sorted(set(precisions.values()))
         )
         why = ""
-        if setting == "auto":
-            why = (
-                f" ({describe_speedups(stored_speedups())}, measured on this machine)"
-                if has_bfloat16_units()
-                else " (the processor has no units for bfloat16)"
-            )
+        if setting == "auto" and has_bfloat16_units():
+            why = f" ({describe_speedups(stored_speedups())}, measured on this machine)"
+        elif setting == "auto":
+            why = " (the processor has no units for bfloat16)"
         self.say(f"precision {setting}: {chosen}{why}")
 
     def plan(self, prepared: Preparation) -> None:
@@ -116,7 +110,7 @@ class ConsoleReporter:
         from leukbench.trials.limits import estimates, last_end
 
         waiting: list[float | None] = []
-        for plan, state, seconds in estimates(prepared):
+        for plan, state, seconds in estimates(prepared.plans, prepared.split, prepared.out):
             if state != "finished":
                 waiting.append(seconds)
             clock = "-" if seconds is None else _clock(seconds)
@@ -172,29 +166,6 @@ class ConsoleReporter:
             for plan, begun, epoch in self._running.values():
                 table.add_row("running", plan.name, _progress(epoch, now - begun))
         return table
-
-
-class QuietReporter(ConsoleReporter):
-    """Says nothing."""
-
-    def say(self, text: str) -> None:
-        """Write nothing."""
-
-
-@contextmanager
-def make_reporter(*, quiet: bool = False) -> Iterator[ConsoleReporter]:
-    """Give a reporter for standard error, live where it is a terminal."""
-    console = Console(file=sys.stderr)
-    reporter: ConsoleReporter
-    if quiet:
-        reporter = QuietReporter(console, live=False)
-    else:
-        reporter = ConsoleReporter(console, live=console.is_terminal)
-    reporter.open()
-    try:
-        yield reporter
-    finally:
-        reporter.close()
 
 
 def _progress(last: Epoch | None, seconds: float) -> str:

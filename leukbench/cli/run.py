@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 def run_all(*, dry_run: bool, json: bool, **options: Any) -> int:
     """Compare all models of a protocol on one folder of images, and write the tables."""
-    from leukbench.cli.progress import make_reporter
+    from leukbench.cli.progress import ConsoleReporter
     from leukbench.trials.execute import execute
     from leukbench.trials.prepare import prepare
 
-    with make_reporter(quiet=json) as reporter:
+    with ConsoleReporter(quiet=json) as reporter:
         prepared = prepare(RunOptions(**options, command=_command()))
         reporter.prepared(prepared)
         if dry_run:

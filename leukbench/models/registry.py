@@ -129,6 +129,11 @@ class ModelSpec:
                 f"Model {self.name!r} has the target {self.target!r}: write it as module:factory."
             )
 
+    @property
+    def competes(self) -> bool:
+        """False for a shortcut probe, which shows what a model's number is worth."""
+        return self.family != "probe"
+
     def factory(self) -> Callable[..., Any]:
         """Import the target and return the function that makes the estimator.
 
@@ -204,12 +209,12 @@ def names() -> tuple[str, ...]:
 
 def specs() -> tuple[ModelSpec, ...]:
     """Specs of all models that compete, in the order of the tables."""
-    return tuple(spec for spec in _registered().values() if spec.family != "probe")
+    return tuple(spec for spec in _registered().values() if spec.competes)
 
 
 def probes() -> tuple[ModelSpec, ...]:
     """Specs of the shortcut probes, in the order of the tables."""
-    return tuple(spec for spec in _registered().values() if spec.family == "probe")
+    return tuple(spec for spec in _registered().values() if not spec.competes)
 
 
 def get(name: str) -> ModelSpec:

@@ -88,7 +88,7 @@ def _finished(plan: TrialPlan, options: RunOptions, store: RunStore) -> bool:
     if record is None:
         return False
     kept = any(name.startswith(f"{saved.FOLDER}/") for name in record.files)
-    return kept or not options.save_models or plan.spec.family == "probe"
+    return kept or not options.save_models or not plan.spec.competes
 
 
 def describe_run(prepared: Preparation) -> RunDescription:

@@ -14,16 +14,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from leukbench.errors import DataError
 from leukbench.machine import available_cores, machine_id, total_memory_mb
 from leukbench.records import TrialRecord, read_record
 from leukbench.trials.options import RunOptions
 from leukbench.trials.plan import TrialPlan
-
-if TYPE_CHECKING:
-    from leukbench.trials.prepare import Preparation
 
 MEMORY_SHARE = 0.75
 """Of this machine's memory that trials side by side may be expected to take."""
@@ -39,20 +37,9 @@ NATIVE_SIZE = 224
 
 @dataclass(frozen=True)
 class Limits:
-    """What trials may use.
+    """What trials may use: so many side by side, and for each cores, seconds and MiB.
 
-    Attributes
-    ----------
-    jobs : int
-        Trials side by side.
-    threads : int
-        Cores of each.
-    timeout : float or None
-        Seconds of each.
-    memory_mb : float or None
-        Resident memory of each, MiB.
-    reason : str
-        Why so many side by side, where the user did not say.
+    `reason` says why so many side by side, where the user did not say.
     """
 
     jobs: int
@@ -76,7 +63,7 @@ def choose_limits(options: RunOptions, plans: Sequence[TrialPlan], out: Path) ->
     elif jobs is None and options.timeout is not None:
         jobs, reason = 1, "as a time limit is for a trial that has all cores"
     elif jobs is None:
-        reason = "which ends soonest"
+        reason = "which is likely to end soonest"
         if threads is None and not options.fresh:
             threads = _threads_before(out)
             reason = reason if threads is None else "as in this run folder before"
@@ -117,16 +104,14 @@ def longest_first(plans: Sequence[TrialPlan], out: Path) -> list[TrialPlan]:
 
     Longest family first, and within it by the times that the run folder holds; unknown ones first.
     """
-    seconds: dict[str, float] = {}
-    for record in stored_records(out):
-        seconds[record.model] = max(record.total_seconds or 0.0, seconds.get(record.model, 0.0))
-    return sorted(
-        plans,
-        key=lambda plan: (_family_order(plan), -seconds.get(plan.model, float("inf"))),
-    )
+    seconds = {record.model: record.total_seconds or 0.0 for record in stored_records(out)}
+    unknown = float("inf")
+    return sorted(plans, key=lambda p: (_family_order(p), -seconds.get(p.model, unknown)))
 
 
-def estimates(prepared: Preparation) -> list[tuple[TrialPlan, str, float | None]]:
+def estimates(
+    plans: Sequence[TrialPlan], split: pd.DataFrame, out: Path
+) -> list[tuple[TrialPlan, str, float | None]]:
     """State and likely duration of every trial of a run.
 
     A finished trial gives its own time. Others are estimated from finished trials of the same model in
@@ -135,19 +120,18 @@ def estimates(prepared: Preparation) -> list[tuple[TrialPlan, str, float | None]
     Returns
     -------
     list of (TrialPlan, str, float or None)
-        The plan; ``"finished"``, ``"estimate"`` or ``"unknown"``; and seconds where they are known.
+        The state is ``"finished"``, ``"estimate"`` or ``"unknown"``, without seconds.
     """
-    train = prepared.split[prepared.split["part"] == "train"]
-    images = train.groupby("fold").size().to_dict()
+    images = split[split["part"] == "train"].groupby("fold").size().to_dict()
     finished: dict[str, float] = {}
     rates: dict[str, list[float]] = defaultdict(list)
-    for record in stored_records(prepared.out):
+    for record in stored_records(out):
         if record.scored:
             finished[record.key] = record.total_seconds or 0.0
             work = record.n_train * max(record.epochs_run or 1, 1)
             rates[record.model].append((record.fit_seconds or 0.0) / work)
     rows: list[tuple[TrialPlan, str, float | None]] = []
-    for plan in prepared.plans:
+    for plan in plans:
         if plan.key in finished:
             rows.append((plan, "finished", finished[plan.key]))
         elif plan.model in rates:

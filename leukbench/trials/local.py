@@ -36,15 +36,7 @@ class Reporter(Protocol):
 
 @dataclass(frozen=True)
 class Inputs:
-    """Files that the children read.
-
-    Attributes
-    ----------
-    images : mapping of str to Path
-        Array of the preprocessed images, and of each shortcut, by what a `ModelSpec` ``reads``.
-    folds : mapping of int to Path
-        Indices and labels of each fold.
-    """
+    """Files that the children read: arrays by what a `ModelSpec` ``reads``, and each fold's indices."""
 
     images: Mapping[str, Path]
     folds: Mapping[int, Path]

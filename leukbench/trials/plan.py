@@ -17,6 +17,7 @@ from leukbench.errors import DataError, UsageError
 from leukbench.models.registry import ModelSpec
 from leukbench.protocol import Protocol, canonical_sha256
 from leukbench.records import Job
+from leukbench.score.members import UNRANKED_FAMILIES
 from leukbench.trials.precision import resolve_precision
 
 
@@ -26,10 +27,6 @@ class TrialPlan:
 
     Attributes
     ----------
-    spec : ModelSpec
-        What is tried.
-    fold, seed : int
-        On which fold and with which seed.
     parameters : mapping
         Arguments of the model's factory.
     identity : mapping
@@ -61,7 +58,7 @@ class TrialPlan:
     @property
     def kind(self) -> str:
         """Trials of one kind may share a child process: those of one model, or all probes."""
-        return self.model if self.spec.family != "probe" else "probe"
+        return self.model if self.spec.competes else self.spec.family
 
 
 def plan_trials(
@@ -75,16 +72,13 @@ def plan_trials(
 ) -> list[TrialPlan]:
     """Plans of all models, model by model, then fold by fold, then seed by seed.
 
-    Parameters
-    ----------
-    weights : str
-        What networks at native size start from: ``none`` (random), ``imagenet``, or a file, which
-        is part of a trial's key by its content.
+    `weights` is what networks at native size start from: ``none`` (random), ``imagenet``, or a file,
+    which is part of a trial's key by its content.
 
     Raises
     ------
     UsageError
-        Where ``weights`` is given and no model takes them.
+        Where `weights` is given and no model takes them.
     DataError
         Where the file of weights cannot be read.
     """
@@ -94,50 +88,42 @@ def plan_trials(
             "`models=vgg16_native`."
         )
     start = _start(weights)
-    split_hashes = {fold: fold_sha256(split, fold) for fold in folds}
-    common = {"dataset": dataset.fingerprint, "task": protocol.model_dump(mode="json")["task"]}
-    preprocessing = {"preprocessing": protocol.preprocessing.model_dump(mode="json")}
+    whole = protocol.model_dump(mode="json")
+    common = {"dataset": dataset.fingerprint, "task": whole["task"]}
+    splits = {fold: {"split": fold_sha256(split, fold), "fold": fold} for fold in folds}
     plans = []
     for spec in specs:
-        own_seeds = (0,) if spec.deterministic else seeds
-        for fold in folds:
-            for seed in own_seeds:
-                parameters, written = _parameters(protocol, spec, seed, start)
-                identity = (
-                    common
-                    | (preprocessing if spec.reads == "images" else {})
-                    | {"split": split_hashes[fold], "fold": fold, "model": spec.name}
-                    | {"adapter_version": spec.adapter_version, "parameters": written}
-                    | {"seed": seed}
+        own = {"model": spec.name, "adapter_version": spec.adapter_version}
+        if spec.reads == "images":
+            own["preprocessing"] = whole["preprocessing"]
+        trials = [
+            (fold, seed) for fold in folds for seed in ((0,) if spec.deterministic else seeds)
+        ]
+        for fold, seed in trials:
+            parameters = _parameters(protocol, spec, seed)
+            given, written = start if spec.native else ({}, {})
+            identity = (
+                common | splits[fold] | own | {"parameters": parameters | written, "seed": seed}
+            )
+            plans.append(
+                TrialPlan(
+                    spec=spec,
+                    fold=fold,
+                    seed=seed,
+                    parameters=parameters | given,
+                    identity=identity,
+                    key=canonical_sha256(identity),
+                    explained=spec.family not in UNRANKED_FAMILIES and (fold, seed) == trials[0],
                 )
-                plans.append(
-                    TrialPlan(
-                        spec=spec,
-                        fold=fold,
-                        seed=seed,
-                        parameters=parameters,
-                        identity=identity,
-                        key=canonical_sha256(identity),
-                        explained=spec.family not in ("control", "probe")
-                        and (fold, seed) == (folds[0], own_seeds[0]),
-                    )
-                )
+            )
     return plans
 
 
-@dataclass(frozen=True)
-class _Start:
+def _start(weights: str) -> tuple[dict[str, str], dict[str, str]]:
     """What a network starts from: as an argument of its factory, and as it is part of the key."""
-
-    parameters: Mapping[str, str]
-    identity: Mapping[str, str]
-
-
-def _start(weights: str) -> _Start:
-    if weights == "none":
-        return _Start({}, {})
-    if weights == "imagenet":
-        return _Start({"weights": weights}, {"weights": weights})
+    if weights in ("none", "imagenet"):
+        start = {} if weights == "none" else {"weights": weights}
+        return start, start
     path = Path(weights).absolute()
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -146,15 +132,13 @@ def _start(weights: str) -> _Start:
             f"`weights={weights}` cannot be read ({error.strerror}): take none, imagenet, or a "
             ".keras, .h5 or .safetensors file."
         ) from error
-    return _Start({"weights": str(path)}, {"weights": f"{path.name} {digest}"})
+    return {"weights": str(path)}, {"weights": f"{path.name} {digest}"}
 
 
-def _parameters(
-    protocol: Protocol, spec: ModelSpec, seed: int, start: _Start
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Arguments of a model's factory, and the same as the trial's identity writes them."""
+def _parameters(protocol: Protocol, spec: ModelSpec, seed: int) -> dict[str, Any]:
+    """Arguments of a model's factory, without the start of a network."""
     if spec.deterministic:
-        return {}, {}
+        return {}
     training = protocol.training
     parameters: dict[str, Any] = {"random_state": seed}
     if spec.framework == "keras":
@@ -165,9 +149,7 @@ def _parameters(
         }
         if training.early_stopping:
             parameters["patience"] = training.early_stopping
-    if not spec.native:
-        return parameters, parameters
-    return parameters | dict(start.parameters), parameters | dict(start.identity)
+    return parameters
 
 
 def job_of(
@@ -193,6 +175,6 @@ def job_of(
         fold_file=fold_file,
         workdir=workdir,
         threads=threads,
-        save_model=save_model and plan.spec.family != "probe",
+        save_model=save_model and plan.spec.competes,
         explain=plan.explained,
     )

@@ -41,15 +41,10 @@ _LIMIT_SECONDS = 180.0
 
 
 def resolve_precision(spec: ModelSpec, setting: str) -> str:
-    """The precision of a model's trials: the protocol's, or under ``auto`` the faster one.
+    """``"float32"`` or ``"mixed_bfloat16"`` for a network; empty for models that have no choice.
 
-    Under ``auto`` it is what was measured on this machine for the kernels that the model spends its
-    time in.
-
-    Returns
-    -------
-    str
-        ``"float32"`` or ``"mixed_bfloat16"``; empty for models that have no choice.
+    It is the protocol's, or under ``auto`` what was measured to be faster on this machine for the
+    kernels that the model spends its time in.
     """
     if spec.framework != "keras":
         return ""
@@ -79,9 +74,9 @@ def bfloat16_speedups() -> Mapping[str, float]:
     """
     if not has_bfloat16_units():
         return {}
-    known = stored_speedups()
-    if known:
-        return known
+    stored = stored_speedups()
+    if stored:
+        return stored
     measured = _measure_in_child()
     if measured:
         write_text(_file(), json.dumps(measured, indent=2) + "\n")
@@ -91,8 +86,10 @@ def bfloat16_speedups() -> Mapping[str, float]:
 def stored_speedups() -> Mapping[str, float]:
     """What was measured before on this machine; empty where nothing was."""
     try:
-        found = json.loads(_file().read_text(encoding="utf-8"))
-        return {kind: float(found[kind]) for kind in KINDS} | {OTHERS: float(found.get(OTHERS, 0))}
+        stored = json.loads(_file().read_text(encoding="utf-8"))
+        return {kind: float(stored[kind]) for kind in KINDS} | {
+            OTHERS: float(stored.get(OTHERS, 0))
+        }
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
@@ -122,7 +119,6 @@ def _file() -> Path:
 
 
 def _measure_in_child() -> Mapping[str, float]:
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
     try:
         done = subprocess.run(
             [sys.executable, "-m", "leukbench.trials.precision"],
@@ -130,27 +126,20 @@ def _measure_in_child() -> Mapping[str, float]:
             text=True,
             timeout=_LIMIT_SECONDS,
             check=True,
-            env=environment,
+            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
         )
-        found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+        speedups: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
         return {}
-    return found
+    return speedups
 
 
 def measure() -> dict[str, float]:
-    """Time both kinds in both precisions, again where other programs disturb it.
-
-    Returns
-    -------
-    dict of str to float
-        Of the quietest of up to three rounds: the speed-up of bfloat16 by kind, and the share of the
-        cores that other programs took.
-    """
+    """Time both kinds in both precisions, as `bfloat16_speedups` gives it."""
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(available_cores())
-    steps = {kind: (_step(kind, "float32"), _step(kind, "mixed_bfloat16")) for kind in KINDS}
+    steps = {kind: (_step(kind, FLOAT32), _step(kind, BFLOAT16)) for kind in KINDS}
     return _quietest(lambda: {kind: _speedup(*pair) for kind, pair in steps.items()})
 
 
@@ -159,11 +148,10 @@ def _quietest(work: Callable[[], dict[str, float]]) -> dict[str, float]:
     rounds = []
     for _ in range(_ROUNDS):
         load = Load()
-        found = work()
-        rounds.append(found | {OTHERS: round(load.others(), 2)})
+        rounds.append(work() | {OTHERS: round(load.others(), 2)})
         if rounds[-1][OTHERS] <= QUIET:
             break
-    return min(rounds, key=lambda found: found[OTHERS])
+    return min(rounds, key=lambda speedups: speedups[OTHERS])
 
 
 def _speedup(slow: Callable[[], None], fast: Callable[[], None]) -> float:

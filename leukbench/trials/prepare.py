@@ -44,24 +44,9 @@ EMBEDDED: dict[str, Any] = {
 class Preparation:
     """A run before its first trial; whoever announces or carries it out reads this and decides nothing.
 
-    Attributes
-    ----------
-    options : RunOptions
-        What the user asked for.
-    source : Dataset
-        The images as they were found.
-    dataset : Dataset
-        The images, with the labels of the task.
-    split : pandas.DataFrame
-        The content of ``split.csv``.
-    audit : AuditReport
-        What the audit found, under this split.
-    plans : list of TrialPlan
-        All trials, finished ones too.
-    out : Path
-        The run folder.
-    limits : Limits
-        What the trials may use.
+    `source` are the images as they were found, `dataset` the same with the labels of the task; `split`
+    is the content of ``split.csv``, `audit` what the audit found under it, `plans` are all trials,
+    finished ones too, and `out` is the run folder.
     """
 
     options: RunOptions
@@ -128,7 +113,7 @@ def _chosen_specs(options: RunOptions) -> list[ModelSpec]:
     protocol = options.protocol
     specs = [registry.get(name) for name in options.models or protocol.models or registry.names()]
     for spec in specs:
-        if spec.family == "probe":
+        if not spec.competes:
             raise UsageError(
                 f"`models={spec.name}` is a shortcut probe: it runs beside the models where the "
                 "protocol has probes = true under [audit]."
@@ -150,13 +135,6 @@ def cached_audit(dataset: Dataset) -> AuditReport:
 
 def audited_split(source: Dataset, protocol: Protocol) -> tuple[Dataset, pd.DataFrame, AuditReport]:
     """Audit images and divide them by a protocol, found again in the cache if possible.
-
-    Parameters
-    ----------
-    source : Dataset
-        The images with their own labels.
-    protocol : Protocol
-        Gives the split's policy and the task.
 
     Returns
     -------
@@ -209,12 +187,8 @@ def _read_report(path: Path) -> AuditReport | None:
 
 def _chosen_folds(split: pd.DataFrame, wanted: Sequence[int] | None) -> tuple[int, ...]:
     existing = tuple(int(fold) for fold in sorted(split["fold"].unique()))
-    if wanted is None:
-        return existing
-    missing = [fold for fold in wanted if fold not in existing]
-    if missing:
-        raise UsageError(
-            f"`folds={missing[0]}` is not in the split: take some of "
-            f"{', '.join(str(fold) for fold in existing)}."
-        )
-    return tuple(wanted)
+    for fold in wanted or ():
+        if fold not in existing:
+            choice = ", ".join(map(str, existing))
+            raise UsageError(f"`folds={fold}` is not in the split: take some of {choice}.")
+    return existing if wanted is None else tuple(wanted)

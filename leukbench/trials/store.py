@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +31,12 @@ from leukbench.records import (
 from leukbench.runfolder import RunFolder
 from leukbench.trials.plan import TrialPlan
 
-Place = tuple[str, int, int]
-"""Model, fold and seed."""
+Slot = tuple[str, int, int]
+"""Model, fold and seed: each has one result."""
 
 
 class RunStore:
-    """A run folder that is being written.
-
-    Parameters
-    ----------
-    path : Path
-        The run folder; made if it is not there.
+    """A run folder that is being written; made if it is not there.
 
     Raises
     ------
@@ -50,16 +46,18 @@ class RunStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._trials = path / "trials"
+        self._workspace = path / ".work" / str(os.getpid())
         try:
-            (path / "trials").mkdir(parents=True, exist_ok=True)
-            self._workspace = path / ".work" / str(os.getpid())
+            self._trials.mkdir(parents=True, exist_ok=True)
             self._workspace.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DataError(
                 f"`out={path}` cannot be written ({error.strerror}): name a folder that can."
             ) from error
-        self._clear_abandoned()
-        self._places: dict[Place, list[Path]] | None = None
+        for folder in self._workspace.parent.iterdir():
+            if folder.name.isdigit() and not psutil.pid_exists(int(folder.name)):
+                shutil.rmtree(folder, ignore_errors=True)
         self._lock = threading.Lock()
 
     def begin(self, run: RunDescription, split: pd.DataFrame, *, fresh: bool) -> None:
@@ -76,7 +74,8 @@ class RunStore:
             if difference is None:
                 run = run.model_copy(update={"created": before.created})
             elif fresh:
-                self._set_aside_all()
+                for folder in self._trials.iterdir():
+                    self._retire(folder)
             else:
                 raise UsageError(
                     f"`out={self.path}` holds a run of another {difference}: name another folder, "
@@ -87,14 +86,12 @@ class RunStore:
 
     def finished(self, key: str) -> TrialRecord | None:
         """The stored trial with this key, if it ended with predictions that are still whole."""
-        path = self.path / "trials" / key / "record.json"
-        if not path.is_file():
-            return None
+        folder = self._trials / key
         try:
-            record = read_record(path)
+            record = read_record(folder / "record.json")
         except DataError:
             return None
-        whole = all((path.parent / name).is_file() for name in record.files)
+        whole = all((folder / name).is_file() for name in record.files)
         return record if record.scored and whole else None
 
     def work(self, key: str) -> Path:
@@ -107,7 +104,7 @@ class RunStore:
     def keep(
         self, plan: TrialPlan, outcome: Outcome, workdir: Path, started: datetime
     ) -> TrialRecord:
-        """Store a trial that ended, however it did, and put an older one of its place aside."""
+        """Store a trial that ended, however it did, in place of an older one of its slot."""
         spec = plan.spec
         if not outcome.scored:  # such an outcome may come from outside the trial
             for leftover in ("predictions.parquet", "history.csv"):
@@ -143,8 +140,13 @@ class RunStore:
             }
         )
         write_json(workdir / "record.json", record.model_dump(mode="json"))
-        target = self.path / "trials" / plan.key
-        self._set_aside(plan, target)
+        target = self._trials / plan.key
+        with self._lock:
+            slot = (plan.model, plan.fold, plan.seed)
+            for folder in {*self._slots.get(slot, ()), target}:
+                if folder.exists():
+                    self._retire(folder)
+            self._slots[slot] = [target]
         try:
             workdir.rename(target)
         except OSError as error:
@@ -160,32 +162,18 @@ class RunStore:
         with suppress(OSError):
             self._workspace.parent.rmdir()
 
-    def _set_aside(self, plan: TrialPlan, target: Path) -> None:
-        """Move trials of the same model, fold and seed out of the way: one place, one result."""
-        with self._lock:
-            if self._places is None:
-                self._places = self._find_places()
-            place = (plan.model, plan.fold, plan.seed)
-            for folder in {*self._places.get(place, ()), target}:
-                if folder.exists():
-                    self._retire(folder)
-            self._places[place] = [target]
-
-    def _find_places(self) -> dict[Place, list[Path]]:
+    @cached_property
+    def _slots(self) -> dict[Slot, list[Path]]:
         """Folders of the trials that are there; read once, since a run may have thousands."""
-        found: dict[Place, list[Path]] = {}
-        for path in (self.path / "trials").glob("*/record.json"):
+        slots: dict[Slot, list[Path]] = {}
+        for path in self._trials.glob("*/record.json"):
             with suppress(DataError):
                 old = read_record(path)
-                found.setdefault((old.model, old.fold, old.seed), []).append(path.parent)
-        return found
-
-    def _set_aside_all(self) -> None:
-        for path in (self.path / "trials").glob("*"):
-            self._retire(path)
+                slots.setdefault((old.model, old.fold, old.seed), []).append(path.parent)
+        return slots
 
     def _retire(self, folder: Path) -> None:
-        """Keep a superseded trial with predictions below ``superseded``; drop a failed one."""
+        """Keep a replaced trial with predictions below ``superseded``; remove a failed one."""
         try:
             finished = read_record(folder / "record.json").scored
         except DataError:
@@ -194,14 +182,8 @@ class RunStore:
             shutil.rmtree(folder)
             return
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-        place = self.path / "superseded" / f"{folder.name}-{stamp}"
-        place.parent.mkdir(exist_ok=True)
-        folder.rename(place)
-
-    def _clear_abandoned(self) -> None:
-        for folder in self._workspace.parent.iterdir():
-            if folder.name.isdigit() and not psutil.pid_exists(int(folder.name)):
-                shutil.rmtree(folder, ignore_errors=True)
+        (self.path / "superseded").mkdir(exist_ok=True)
+        folder.rename(self.path / "superseded" / f"{folder.name}-{stamp}")
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

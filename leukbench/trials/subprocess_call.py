@@ -22,21 +22,13 @@ T = TypeVar("T")
 
 
 def call_in_subprocess(function: Callable[..., T], *arguments: object, images: int) -> T:
-    """Call a function in a fresh process and give what it returns.
+    """Call a function in a fresh process and give what it returns, or raise what it raised.
 
-    Parameters
-    ----------
-    function : callable
-        A function of a module, found again there by its name.
-    *arguments
-        Anything that can be pickled, as the result can.
-    images : int
-        How many images it works on; below `SMALL` it is called in this process.
+    The function is one of a module, and arguments and result can be pickled. Where it works on fewer
+    than `SMALL` images it is called in this process.
 
     Raises
     ------
-    Exception
-        What the function raised.
     RuntimeError
         Where the process was ended from outside.
     """

@@ -50,23 +50,11 @@ class _Data:
 
 
 def run_trial(job: Job, *, on_epoch: OnEpoch) -> tuple[Outcome, Explain]:
-    """Carry out one job.
+    """Carry out one job: gives what was measured, and a function that explains the model.
 
-    Parameters
-    ----------
-    job : Job
-        What `leukbench.trials.plan.job_of` makes.
-    on_epoch : callable
-        Called after each epoch while a network trains.
-
-    Returns
-    -------
-    outcome : Outcome
-        Status, times in seconds, counts and what the estimator tells of itself. The predictions are
-        in the job's work folder, and so is the learning curve where there is one.
-    explain : callable
-        To be called when all is measured: leaves importances and heat maps in the work folder, where
-        the job asks for them, and gives one sentence where it cannot.
+    Predictions, and the learning curve where there is one, are left in the job's work folder. The
+    function is to be called when all is measured: it leaves importances and heat maps there, where the
+    job asks for them, and gives one sentence where it cannot.
 
     Raises
     ------

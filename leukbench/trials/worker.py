@@ -1,4 +1,4 @@
-"""Trials in a child process that is ended at its limit of time or memory."""
+"""Trials in child processes that are ended at their limit of time or memory."""
 
 from __future__ import annotations
 
@@ -25,19 +25,14 @@ _POLL_SECONDS = 0.25
 
 
 class Worker:
-    """A child process that serves trials one after another.
+    """A child process, with so many cores, that serves trials one after another.
 
     The libraries that a trial needs stay imported for the next one. A trial that passes a limit, or
     takes the process down, costs the process; the next trial gets a new one.
-
-    Parameters
-    ----------
-    threads : int
-        Cores that the child may keep busy.
     """
 
     def __init__(self, threads: int) -> None:
-        self.threads = threads
+        self._threads = threads
         self._process: subprocess.Popen[str] | None = None
         self._answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._log = tempfile.TemporaryFile(  # noqa: SIM115 - closed by close()
@@ -63,31 +58,17 @@ class Worker:
     ) -> Outcome:
         """Serve one job, which the child reads from ``job.json`` in its work folder.
 
-        Parameters
-        ----------
-        timeout : float or None
-            Seconds after which the child is ended.
-        memory_mb : float or None
-            Resident memory in MiB at which the child is ended.
-        on_event : callable
-            Called with every epoch.
-        cancelled : threading.Event, optional
-            Ends the child when set.
-
-        Returns
-        -------
-        Outcome
-            This never raises for what a trial does. What goes wrong after the trial was measured
-            costs it its explanation only.
+        The child is ended after `timeout` seconds, at `memory_mb` MiB of resident memory, or when
+        `cancelled` is set; `on_event` is called with every epoch. This never raises for what a trial
+        does. What goes wrong after the trial was measured costs it its explanation only.
         """
         job_file = job.workdir / "job.json"
         job_file.write_text(job.model_dump_json(), encoding="utf-8")
-        process = self._alive()
-        begun = time.monotonic()
+        process, begun = self._alive(), time.monotonic()
         measured: Outcome | None = None
         failure = None if self._send(str(job_file)) else self._dead(process)
         while failure is None:
-            event, answer = self._next_answer()
+            event, answer = self._next_answer(_POLL_SECONDS)
             if event == "epoch":
                 on_event(Epoch.model_validate(answer))
             elif event == "measured":
@@ -109,27 +90,6 @@ class Worker:
         job_file.unlink()
         return settle(measured, failure)
 
-    def _send(self, line: str) -> bool:
-        """Write one line to the child; False where it does not listen any more."""
-        assert self._process is not None and self._process.stdin is not None
-        try:
-            self._process.stdin.write(f"{line}\n")
-            self._process.stdin.flush()
-        except OSError:
-            return False
-        return True
-
-    def _next_answer(self, seconds: float = _POLL_SECONDS) -> tuple[str, dict[str, Any]]:
-        """What the child says next: an event and its values; ``"died"``, or ``""`` for nothing yet."""
-        try:
-            line = self._answers.get(timeout=seconds)
-        except queue.Empty:
-            return "", {}
-        if line is None:
-            return "died", {}
-        answer = json.loads(line)
-        return answer.pop("event"), answer
-
     def ping(self, seconds: float = 60.0) -> bool:
         """Whether a child starts and answers in time."""
         self._alive()
@@ -141,18 +101,26 @@ class Worker:
         self._log.close()
         self._scratch.cleanup()
 
-    def _end(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        self._forwarder.join()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                with suppress(OSError):
-                    pipe.close()
+    def _send(self, line: str) -> bool:
+        """Write one line to the child; False where it does not listen any more."""
+        assert self._process is not None and self._process.stdin is not None
+        try:
+            self._process.stdin.write(f"{line}\n")
+            self._process.stdin.flush()
+        except OSError:
+            return False
+        return True
+
+    def _next_answer(self, seconds: float) -> tuple[str, dict[str, Any]]:
+        """What the child says next: an event and its values; ``"died"``, or ``""`` for nothing yet."""
+        try:
+            line = self._answers.get(timeout=seconds)
+        except queue.Empty:
+            return "", {}
+        if line is None:
+            return "died", {}
+        answer = json.loads(line)
+        return answer.pop("event"), answer
 
     def _alive(self) -> subprocess.Popen[str]:
         if self._process is not None and self._process.poll() is None:
@@ -168,7 +136,7 @@ class Worker:
             stderr=self._log,
             text=True,
             encoding="utf-8",
-            env=child_environment(self.threads) | {"TMPDIR": self._scratch.name},
+            env=child_environment(self._threads) | {"TMPDIR": self._scratch.name},
             start_new_session=True,
         )
 
@@ -183,11 +151,23 @@ class Worker:
         self._process, self._answers = process, answers
         return process
 
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        self._forwarder.join()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
+
     def _dead(self, process: subprocess.Popen[str]) -> Outcome:
         code = process.wait()
         self._log.seek(0)
         tail = "".join(self._log.readlines()[-40:])
-        self._end()
         if code == -signal.SIGKILL:
             reason = "the process was killed by the system, most likely for its memory"
             return Outcome(status="out-of-memory", reason=reason, traceback=tail)
@@ -197,15 +177,10 @@ class Worker:
 
 
 class WorkerPool:
-    """Workers kept for the next trial of the same kind; a new kind gets a new child.
+    """Workers, of so many cores each, that are kept for the next trial of the same kind.
 
     A kind is one model, so that memory is measured for each by itself, or all probes. Safe to call
     from several threads.
-
-    Parameters
-    ----------
-    threads : int
-        Cores that each child may keep busy.
     """
 
     def __init__(self, threads: int) -> None:
@@ -225,7 +200,7 @@ class WorkerPool:
         cancelled: threading.Event | None = None,
     ) -> Outcome:
         """Serve one job as `Worker.run` does, by a child of its kind; idle ones of others end."""
-        worker = self._acquire(kind)
+        worker = self._take(kind)
         try:
             outcome = worker.run(
                 job, timeout=timeout, memory_mb=memory_mb, on_event=on_event, cancelled=cancelled
@@ -240,24 +215,24 @@ class WorkerPool:
         worker.close()
         return outcome
 
-    def _acquire(self, kind: str) -> Worker:
-        with self._lock:
-            if self._idle[kind]:
-                return self._idle[kind].pop()
-            others = [worker for workers in self._idle.values() for worker in workers]
-            self._idle.clear()
-        for worker in others:
-            worker.close()
-        return Worker(self._threads)
-
     def close(self) -> None:
         """End all idle children, and those that are under way when they are done."""
         with self._lock:
             self._closed = True
-            for workers in self._idle.values():
-                for worker in workers:
-                    worker.close()
-            self._idle.clear()
+            self._close_idle()
+
+    def _take(self, kind: str) -> Worker:
+        with self._lock:
+            if self._idle[kind]:
+                return self._idle[kind].pop()
+            self._close_idle()
+        return Worker(self._threads)
+
+    def _close_idle(self) -> None:
+        for workers in self._idle.values():
+            for worker in workers:
+                worker.close()
+        self._idle.clear()
 
 
 def settle(measured: Outcome | None, failure: Outcome) -> Outcome:
@@ -270,14 +245,13 @@ def settle(measured: Outcome | None, failure: Outcome) -> Outcome:
 
 def child_environment(threads: int, base: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Environment of a child: thread limits, and quiet libraries."""
-    number = str(threads)
     return dict(base) | {
-        "OMP_NUM_THREADS": number,
-        "OPENBLAS_NUM_THREADS": number,
-        "MKL_NUM_THREADS": number,
-        "TF_NUM_INTRAOP_THREADS": number,
+        "OMP_NUM_THREADS": str(threads),
+        "OPENBLAS_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "TF_NUM_INTRAOP_THREADS": str(threads),
         "TF_NUM_INTEROP_THREADS": "1" if threads == 1 else "2",
-        "LOKY_MAX_CPU_COUNT": number,
+        "LOKY_MAX_CPU_COUNT": str(threads),
         "TF_CPP_MIN_LOG_LEVEL": base.get("TF_CPP_MIN_LOG_LEVEL", "3"),
         "CUDA_VISIBLE_DEVICES": base.get("CUDA_VISIBLE_DEVICES", "-1"),
         "PYTHONUNBUFFERED": "1",

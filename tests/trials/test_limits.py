@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -107,7 +106,7 @@ def test_a_run_of_the_paper_goes_side_by_side_with_the_longest_first(tmp_path: P
     plans = planned(PAPER, seeds=2)
     limits = choose_limits(options(), plans, tmp_path)
     assert (limits.jobs, limits.threads) == (2, 1)
-    assert limits.reason
+    assert limits.reason == "which is likely to end soonest"
     for model, seconds in (("vgg19", 90.0), ("vgg16", 60.0), ("modified_cnn", 5.0)):
         store(tmp_path, key=model, model=model, total_seconds=seconds)
     order = [(plan.model, plan.seed) for plan in longest_first(plans, tmp_path)]
@@ -181,8 +180,8 @@ def test_a_dry_run_goes_by_the_finished_trials_of_the_run_folder(tmp_path: Path)
         tmp_path, key=done.key, n_train=50, epochs_run=4, fit_seconds=20.0, total_seconds=23.0
     )  # fmt: skip
     split = pd.DataFrame({"fold": 0, "part": ["train"] * 100 + ["test"] * 7})
-    prepared: Any = SimpleNamespace(out=tmp_path, split=split, plans=[done, waiting, new])
-    assert [(state, seconds) for _, state, seconds in estimates(prepared)] == [
+    found = estimates([done, waiting, new], split, tmp_path)
+    assert [(state, seconds) for _, state, seconds in found] == [
         ("finished", 23.0),
         ("estimate", START_SECONDS + 20.0 / (50 * 4) * 100 * 30),
         ("unknown", None),
