@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pandas as pd
 import psutil
 import pytest
@@ -26,6 +29,7 @@ from leukbench.runfolder import RunFolder
 from leukbench.trials.execute import execute
 from leukbench.trials.options import RunOptions
 from leukbench.trials.prepare import prepare
+from tests.conftest import draw_image
 from tests.trials.dask_bench import (
     PLUGIN,
     PROTOCOL,
@@ -79,17 +83,59 @@ def address(killers: Path) -> Iterator[str]:
         yield cluster.scheduler_address
 
 
-@pytest.fixture
-def bench(make_folder: MakeFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """A small folder of images to run."""
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small folder of images, which all tests run."""
+    generator = np.random.default_rng(5)
+    root = tmp_path_factory.mktemp("images") / "smears"
+    for label, level in (("Benign", 40), ("Early", 125), ("Pro", 210)):
+        (root / label).mkdir(parents=True)
+        for index in range(12):
+            cv2.imwrite(str(root / label / f"{index}.png"), draw_image(generator, level, 40, 40))
+    return root
+
+
+@pytest.fixture(autouse=True)
+def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("leukbench.report.write_report", lambda folder: None)
-    return Bench(make_folder(), tmp_path)
+
+
+@pytest.fixture
+def bench(images: Path, tmp_path: Path) -> Bench:
+    return Bench(images, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def local_run(images: Path, killers: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """Trials of this machine that those on Dask workers are compared with."""
+    bench = Bench(images, tmp_path_factory.mktemp("local"))
+    marker = killers / "killed"
+    marker.write_text("here nobody is killed", encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("leukbench.report.write_report", lambda folder: None)
+        bench.run("run", seeds=(0, 1))
+        run = bench.run("run", models=("random_forest", "modified_cnn", "kills_once"))
+    marker.unlink()
+    return run
+
+
+def copy_trials(
+    run: RunFolder, target: Path, models: Sequence[str], seeds: Sequence[int] = (0,)
+) -> RunFolder:
+    """A run folder of some trials of another."""
+    shutil.copytree(run.path, target)
+    for record in run.records:
+        if record.model not in models or record.seed not in seeds:
+            shutil.rmtree(target / "trials" / record.key)
+    return RunFolder(target)
 
 
 @pytest.mark.slow
-def test_predictions_are_those_of_this_machine(bench: Bench, address: str) -> None:
+def test_predictions_are_those_of_this_machine(
+    bench: Bench, address: str, local_run: RunFolder, tmp_path: Path
+) -> None:
     models = ("naive_bayes", "random_forest", "modified_cnn")
-    here = bench.run("here", models=models)
+    here = copy_trials(local_run, tmp_path / "here", models)
     there = bench.run("there", models=models, backend="dask", scheduler=address)
     assert len(there.records) == 3
     assert bench.diary.starts == bench.diary.ends == Counter(models)
@@ -107,8 +153,10 @@ def test_predictions_are_those_of_this_machine(bench: Bench, address: str) -> No
             pd.testing.assert_frame_equal(curve, there.history(other), check_exact=True)
 
 
-def test_it_resumes_from_what_was_stored(bench: Bench, address: str) -> None:
-    bench.run("run")
+def test_it_resumes_from_what_was_stored(
+    bench: Bench, address: str, local_run: RunFolder, tmp_path: Path
+) -> None:
+    copy_trials(local_run, tmp_path / "run", PROTOCOL.models)
     run = bench.run("run", seeds=(0, 1), backend="dask", scheduler=address)
     assert bench.diary.to_run == 2
     assert bench.diary.starts == {"naive_bayes": 1, "decision_tree": 1}
@@ -117,13 +165,11 @@ def test_it_resumes_from_what_was_stored(bench: Bench, address: str) -> None:
 
 @pytest.mark.slow
 def test_trials_of_a_killed_worker_are_run_elsewhere(
-    bench: Bench, address: str, killers: Path
+    bench: Bench, address: str, local_run: RunFolder, killers: Path, tmp_path: Path
 ) -> None:
     models = ("kills_once", "naive_bayes")
     marker = killers / "killed"
-    marker.write_text("here nobody is killed", encoding="utf-8")
-    here = bench.run("here", models=models)
-    marker.unlink()
+    here = copy_trials(local_run, tmp_path / "here", models)
     with Client(address) as client:
         before = client.run(os.getpid).values()
         there = bench.run("there", models=models, backend="dask", scheduler=address)
@@ -182,7 +228,11 @@ def blinded(address: str, *, wholly: bool = False) -> Iterator[None]:
 
 
 def test_arrays_reach_a_worker_without_the_folder_once(
-    bench: Bench, address: str, monkeypatch: pytest.MonkeyPatch
+    bench: Bench,
+    address: str,
+    local_run: RunFolder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sent: list[tuple[str, str]] = []
     send = dask_trials.send_file
@@ -193,7 +243,7 @@ def test_arrays_reach_a_worker_without_the_folder_once(
 
     monkeypatch.setattr(dask_trials, "send_file", counted)
     monkeypatch.setattr(dask_trials, "PIECE", 10_000)
-    here = bench.run("here", seeds=(0, 1))
+    here = copy_trials(local_run, tmp_path / "here", PROTOCOL.models, seeds=(0, 1))
     with blinded(address):
         there = bench.run("there", seeds=(0, 1), backend="dask", scheduler=address)
     assert len(there.records) == 4
