@@ -132,7 +132,7 @@ def flipped_jit(model: str, **work: Any) -> dict[str, Any]:
 
 def without_products(model: str, **work: Any) -> dict[str, Any]:
     """`train` with TensorFlow's own weight gradients on small maps too."""
-    from leukbench.models import weight_gradients
+    from leukbench.models.training import weight_gradients
 
     weight_gradients.POSITIONS = 0
     return train(model, **work)

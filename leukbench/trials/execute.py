@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,9 @@ from leukbench.trials.precision import stored_speedups
 from leukbench.trials.prepare import Preparation
 from leukbench.trials.store import RunStore, write_json
 from leukbench.trials.subprocess_call import call_in_subprocess
+
+SHORTCUTS_VERSION = 1
+"""Raised when a change of `leukbench.data.shortcuts` changes what is in its arrays."""
 
 
 def execute(prepared: Preparation, reporter: Reporter) -> RunFolder:
@@ -126,8 +129,7 @@ def describe_run(prepared: Preparation) -> RunDescription:
 
 def _write_inputs(prepared: Preparation, store: RunStore) -> Inputs:
     """Fill the cache and the run's work folder with what the trials read."""
-    shortcuts = {plan.spec.reads: plan.spec.adapter_version for plan in prepared.plans}
-    shortcuts.pop("images", None)
+    shortcuts = sorted({plan.spec.reads for plan in prepared.plans} - {"images"})
     source, settings = prepared.source, prepared.options.protocol.preprocessing
     images = call_in_subprocess(_write_arrays, source, settings, shortcuts, images=len(source))
     folder = store.work("inputs")
@@ -150,12 +152,12 @@ def _write_inputs(prepared: Preparation, store: RunStore) -> Inputs:
 
 
 def _write_arrays(
-    source: Dataset, settings: Preprocessing, shortcuts: Mapping[str, int]
+    source: Dataset, settings: Preprocessing, shortcuts: Sequence[str]
 ) -> dict[str, Path]:
-    """Fill the cache with preprocessed images and shortcuts (name to version); gives their files."""
+    """Fill the cache with preprocessed images and shortcuts, and say where they lie."""
     preprocess_dataset(source, settings)
     folder = cache_dir() / source.fingerprint[:24]
-    files = {name: folder / f"shortcut-{name}-{version}.npy" for name, version in shortcuts.items()}
+    files = {name: folder / f"shortcut-{name}-{SHORTCUTS_VERSION}.npy" for name in shortcuts}
     missing = [name for name, path in files.items() if not path.is_file()]
     if missing:
         from leukbench.data.shortcuts import shortcut_features

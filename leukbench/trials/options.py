@@ -7,6 +7,7 @@ take the same values and refuse the others with the same sentence.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -81,17 +82,20 @@ def quantity(option: str, value: Any) -> float | None:
     return float(match[1]) * units[match[2]]
 
 
-def _reader(read: Any) -> BeforeValidator:
-    return BeforeValidator(lambda value, info: read(_name(info), value))
+def _reader(read: Callable[[str, Any], Any]) -> BeforeValidator:
+    def validate(value: Any, info: ValidationInfo) -> Any:
+        return read(info.field_name or "", value)
+
+    return BeforeValidator(validate)
 
 
-def _name(info: ValidationInfo) -> str:
-    return info.field_name or ""
+def _option(text: str, default: Any = None) -> Any:
+    return Field(default, description=text)
 
 
 Names = Annotated[tuple[str, ...] | None, _reader(split_names)]
 Numbers = Annotated[tuple[int, ...] | None, _reader(split_numbers)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1)] | None
 Quantity = Annotated[float | None, _reader(quantity)]
 
 
@@ -109,41 +113,28 @@ class RunOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    data: Path | None = Field(
-        None, description="Folder with one sub-folder a class; without it, synthetic smears."
+    data: Path | None = _option("Folder with one sub-folder a class; without it, synthetic smears.")
+    protocol: Protocol = _option("Name or TOML file; paper with --data, demo without.", ...)
+    models: Names = _option("Some models only, with commas between.")
+    seeds: Numbers = _option("Seeds, as in 0,1,2 or 0-4.")
+    folds: Numbers = _option("Some folds of the split only.")
+    epochs: int | None = _option("Epochs of every network; changes the protocol.")
+    task: str | dict[str, str] | None = _option("all or benign-malignant; changes the protocol.")
+    precision: str | None = _option("auto, float32 or mixed_bfloat16; changes the protocol.")
+    out: Path | None = _option("Run folder; results/<dataset>-<protocol> by default.")
+    jobs: Count = _option("Trials side by side; by default as many as are likely to end soonest.")
+    threads: Count = _option("Cores of each trial; by default this machine's, shared by --jobs.")
+    backend: str = _option("local, or dask: on the workers of a Dask cluster.", "local")
+    scheduler: str | None = _option(
+        "Dask scheduler, as in tcp://host:8786; without it, --jobs workers."
     )
-    protocol: Protocol = Field(description="Name or TOML file; paper with --data, demo without.")
-    models: Names = Field(None, description="Some models only, with commas between.")
-    seeds: Numbers = Field(None, description="Seeds, as in 0,1,2 or 0-4.")
-    folds: Numbers = Field(None, description="Some folds of the split only.")
-    epochs: int | None = Field(None, description="Epochs of every network; changes the protocol.")
-    task: str | dict[str, str] | None = Field(
-        None, description="all or benign-malignant; changes the protocol."
-    )
-    precision: str | None = Field(
-        None, description="auto, float32 or mixed_bfloat16; changes the protocol."
-    )
-    out: Path | None = Field(
-        None, description="Run folder; results/<dataset>-<protocol> by default."
-    )
-    jobs: Count | None = Field(
-        None, description="Trials side by side; by default as many as are likely to end soonest."
-    )
-    threads: Count | None = Field(
-        None, description="Cores of each trial; by default this machine's, shared by --jobs."
-    )
-    backend: str = Field("local", description="local, or dask: on the workers of a Dask cluster.")
-    scheduler: str | None = Field(
-        None, description="Dask scheduler, as in tcp://host:8786; without it, --jobs workers here."
-    )
-    timeout: Quantity = Field(None, description="Longest time of one trial, as in 90s, 30m, 2h.")
-    memory_mb: Quantity = Field(None, description="Most memory of one trial, as in 800m, 8g.")
-    skip_unreadable: bool = Field(False, description="Leave out images that cannot be read.")
-    fresh: bool = Field(False, description="Run again what is finished.")
-    save_models: bool = Field(False, description="Keep the fitted models, for leukbench predict.")
-    weights: str = Field(
-        "none",
-        description="What networks at native size start from: none (random), imagenet, or a file.",
+    timeout: Quantity = _option("Longest time of one trial, as in 90s, 30m, 2h.")
+    memory_mb: Quantity = _option("Most memory of one trial, as in 800m, 8g.")
+    skip_unreadable: bool = _option("Leave out images that cannot be read.", False)
+    fresh: bool = _option("Run again what is finished.", False)
+    save_models: bool = _option("Keep the fitted models, for leukbench predict.", False)
+    weights: str = _option(
+        "Start of networks at native size: none (random), imagenet, or a file.", "none"
     )
     command: str = ""
 

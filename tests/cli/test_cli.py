@@ -69,6 +69,15 @@ def test_wrong_usage_is_one_sentence_and_exit_code_3(
     assert "Traceback" not in printed
 
 
+def test_probes_are_listed_and_are_trained_only_where_the_protocol_says(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run_command_line(["list", "models"]) == 0
+    assert "probe_colour" in capsys.readouterr().out
+    assert run_command_line(["run-all", "--models", "svm_rbf,probe_colour"]) == 3
+    assert "--models probe_colour is a shortcut probe" in capsys.readouterr().err
+
+
 def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command_line(["--debug", "report", "no/such/run"]) == 3
     assert "Traceback" in capsys.readouterr().err

@@ -9,6 +9,7 @@ import types
 
 import pytest
 
+from leukbench.data.shortcuts import SHORTCUTS
 from leukbench.errors import UsageError
 from leukbench.models import registry
 from leukbench.models.registry import ModelSpec
@@ -57,11 +58,23 @@ def test_an_unknown_name_is_refused_with_the_nearest_known_one():
         registry.get("vgg61")
 
 
-@pytest.mark.parametrize("spec", registry.specs(), ids=lambda spec: spec.name)
+@pytest.mark.parametrize(
+    "spec", [*registry.specs(), *registry.probes()], ids=lambda spec: spec.name
+)
 def test_every_spec_says_what_a_table_needs(spec):
     assert spec.title and spec.reference and spec.recipe.endswith(".")
     assert all(sentence.endswith(".") for sentence in spec.departures)
     assert spec.published is None or spec.published.source
+
+
+def test_probes_are_models_that_do_not_compete():
+    probes = registry.probes()
+    assert not {spec.name for spec in probes} & set(registry.names())
+    for spec in probes:
+        assert registry.get(spec.name) is spec
+        assert (spec.family, spec.deterministic, spec.competes) == ("probe", True, False)
+        assert spec.reads in SHORTCUTS
+    assert all(spec.reads == "images" and spec.competes for spec in registry.specs())
 
 
 def test_only_the_papers_own_network_was_measured_on_its_data():
