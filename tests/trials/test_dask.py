@@ -192,10 +192,11 @@ def test_a_trial_that_always_kills_its_worker_fails_and_stops_no_other(
 
 
 def test_a_timeout_ends_the_child_and_not_the_worker(bench: Bench, address: str) -> None:
-    models = ("kills_sleeps", "naive_bayes")
+    there = {"backend": "dask", "scheduler": address}
     with Client(address) as client:
         before = client.run(os.getpid)
-        run = bench.run("run", models=models, timeout=8.0, backend="dask", scheduler=address)
+        bench.run("run", models=("kills_sleeps",), timeout=2.0, **there)
+        run = bench.run("run", models=("naive_bayes",), **there)
         assert client.run(os.getpid).items() >= before.items()
     assert statuses(run) == {"kills_sleeps": "timeout", "naive_bayes": "ok"}
 
