@@ -221,6 +221,7 @@ def blinded(address: str, *, wholly: bool = False) -> Iterator[None]:
         dask_worker.sees = dask_worker.healthy  # type: ignore[attr-defined]
 
     with Client(address) as client:
+        client.wait_for_workers(WORKERS)  # one that was killed before may still be starting
         client.run(blind, wholly)
         try:
             yield
