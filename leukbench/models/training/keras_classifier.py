@@ -255,7 +255,7 @@ class KerasClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         for name, allowed in CHOICES.items():
             value = getattr(self, name)
             if value not in allowed:
-                raise UsageError(f"`{name}={value}` does not fit: use {' or '.join(allowed)}.")
+                raise UsageError(f"`{name}={value}` does not fit: use one of {', '.join(allowed)}.")
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise UsageError(f"`{name}={getattr(self, name)}` does not fit: use at least 1.")
