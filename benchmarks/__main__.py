@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.process import Settings
 from benchmarks.render import render
-from benchmarks.suite import BENCHMARKS, complain, measure, read_results
+from benchmarks.suite import BENCHMARKS, measure, read_results, report_progress
 from leukbench.errors import LeukbenchError
 
 PAPER_EPOCHS = 30
@@ -73,11 +73,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _measure(given: argparse.Namespace, workspace: Path) -> dict[str, object]:
-    known = {benchmark.name: benchmark for benchmark in BENCHMARKS}
-    names = given.only.split(",") if given.only else list(known)
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise ValueError(f"there is no benchmark {unknown[0]}: take some of {', '.join(known)}")
+    by_name = {benchmark.name: benchmark for benchmark in BENCHMARKS}
+    names = given.only.split(",") if given.only else list(by_name)
+    missing = [name for name in names if name not in by_name]
+    if missing:
+        raise ValueError(f"there is no benchmark {missing[0]}: take some of {', '.join(by_name)}")
     for option in ("repeats", "epochs", "images", "many"):
         value = getattr(given, option)
         if value is not None and value < 1:
@@ -101,7 +101,7 @@ def _measure(given: argparse.Namespace, workspace: Path) -> dict[str, object]:
         models=tuple(given.models.split(",")) if given.models else (),
         fewer=given.images,
         seeds_from=given.seeds_from,
-        kept=given.out.with_name(f"{given.out.stem}-kept"),
+        sides=given.out.with_name(f"{given.out.stem}-sides"),
     )
     described = {
         "command": _command(),
@@ -114,12 +114,12 @@ def _measure(given: argparse.Namespace, workspace: Path) -> dict[str, object]:
         "sizes": list(settings.sizes),
         "many": settings.many,
     }
-    chosen = [known[name] for name in names]
-    return measure(chosen, settings, given.out, described=described, say=complain)
+    chosen = [by_name[name] for name in names]
+    return measure(chosen, settings, given.out, described=described, say=report_progress)
 
 
 def _command() -> str:
-    """What was typed, with the last name alone of every path."""
+    """What was typed, with paths shortened to their last name."""
     parts = [Path(part).name if "/" in part else part for part in sys.argv[1:]]
     return shlex.join(["python", "-m", "benchmarks", *parts])
 
@@ -148,7 +148,7 @@ def subset(data: Path, images: int, target: Path) -> Path:
     data : Path
         Folder of class folders.
     images : int
-        How many in all, give or take the rounding; every class keeps four at least.
+        How many in all, up to rounding; at least four of every class.
     target : Path
         Folder to make.
     """

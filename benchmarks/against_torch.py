@@ -17,10 +17,10 @@ def measure(settings: Settings) -> Outcome:
     """Images a second of leukbench over those of PyTorch, in epochs after the first."""
     torch = _describe(settings)
     names = settings.chosen(NETWORKS)
-    found = call("benchmarks.training:auto_precisions", cache=settings.cache, models=names)
+    answer = call("benchmarks.training:auto_precisions", cache=settings.cache, models=names)
     lines = []
     for name in names:
-        precision = found["precisions"][name]
+        precision = answer["precisions"][name]
         images = settings.fewer or (QUICK_IMAGES.get(name, 256) if settings.quick else 2604)
         work: dict[str, Any] = {
             "model": name,

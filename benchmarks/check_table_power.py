@@ -1,4 +1,4 @@
-"""How many altered rows `check-table` catches, and how many it cannot because they may be true.
+"""How many altered rows `check-table` catches, and how many it cannot catch because they may be true.
 
 Run as ``python -m benchmarks.check_table_power [--rows 40] [--true 100]``. Random confusion
 matrices are printed as papers print them, each cell rounded or cut off; then one cell is moved by
@@ -76,7 +76,7 @@ HEADER = (
 def true_row(
     kind: str, rng: np.random.Generator, decimals: int, percent: bool
 ) -> tuple[PublishedRow, int | None]:
-    """A row that is true, and the number of classes that is told along with it."""
+    """A true row, and the number of classes that is given with it."""
     if kind == "binary":
         shares, _ = random_binary(rng)
         return row(shares, rng, decimals, percent, "binary"), None

@@ -22,8 +22,8 @@ Side = list[dict[str, Any]]
 
 def measure(settings: Settings) -> Outcome:
     """One line a choice: the time of the other over the time of the chosen, 1 or more is right."""
-    found = call("benchmarks.training:auto_precisions", cache=settings.cache, models=NETWORKS)
-    precisions: dict[str, str] = found["precisions"]
+    answer = call("benchmarks.training:auto_precisions", cache=settings.cache, models=NETWORKS)
+    precisions: dict[str, str] = answer["precisions"]
     refused: list[str] = []
     lines = [
         *_precision(settings, precisions),
@@ -34,7 +34,7 @@ def measure(settings: Settings) -> Outcome:
         *_onednn(settings, precisions),
         *_threads(settings),
         _fourier(settings),
-        _kept_worker(settings),
+        _one_worker(settings),
     ]
     return Outcome(
         lines,
@@ -195,14 +195,14 @@ def _fourier(settings: Settings) -> Line:
 
 
 def _same_result(what: str, other: str, chosen: Side, rest: Side) -> Line:
-    """A line of two ways to one result, which says whether it is one."""
+    """A line that compares two ways of computing a result, and says whether the results are identical."""
     same = len({run["sha256"] for run in [*chosen, *rest]}) == 1
     mine, others = ([run["seconds"] for run in side] for side in (chosen, rest))
     more = f"; results {'identical' if same else 'DIFFERENT'}"
     return _line(what, ("chosen", other), (mine, others), more)
 
 
-def _kept_worker(settings: Settings) -> Line:
+def _one_worker(settings: Settings) -> Line:
     seeds = [0, 1, 2]
     options: dict[str, Any] = {
         "models": [SMALL],
@@ -210,15 +210,15 @@ def _kept_worker(settings: Settings) -> Line:
         "probes": False,
         "jobs": 1,
     }
-    kept, fresh = alternate(
+    one, fresh = alternate(
         lambda: [run_in_child(settings, settings.cache, seeds=seeds, **options)],
         lambda: [run_in_child(settings, settings.cache, seeds=[s], **options) for s in seeds],
         settings.repeats,
     )
-    mine, others = ([sum(run["trials"] for run in runs) for runs in side] for side in (kept, fresh))
+    mine, others = ([sum(run["trials"] for run in runs) for runs in side] for side in (one, fresh))
     predictions = {
         tuple(record["predictions"] for run in runs for record in _by_seed(run))
-        for runs in [*kept, *fresh]
+        for runs in [*one, *fresh]
     }
     same = "identical" if len(predictions) == 1 else "DIFFERENT"
     return _line(

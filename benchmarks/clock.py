@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.process import Settings, call
-from leukbench.protocol import load_protocol
+from leukbench.protocol import load_protocol, override
 
 if TYPE_CHECKING:
     from leukbench.records import Epoch, TrialRecord
@@ -42,15 +42,11 @@ class Clock:
         """Note the end, after the trial was stored."""
         self.ends[plan.key] = time.perf_counter()
 
-    def __getattr__(self, name: str) -> Any:
-        """Whatever else a reporter is told is not noted."""
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return lambda *arguments, **options: None
 
-
-def timed_run(data: str, out: str, protocol: str = "paper", **options: Any) -> dict[str, Any]:
-    """What ``leukbench run-all`` does, with its stages and trials timed.
+def timed_run(
+    data: str, out: str, protocol: str = "paper", probes: bool = True, **options: Any
+) -> dict[str, Any]:
+    """Do what ``leukbench run-all`` does, and time its stages and trials.
 
     Parameters
     ----------
@@ -58,9 +54,10 @@ def timed_run(data: str, out: str, protocol: str = "paper", **options: Any) -> d
         Folder of images, run folder.
     protocol : str
         Name of the protocol.
+    probes : bool
+        Run the shortcut probes too, where the protocol has them.
     **options
-        ``epochs``, ``precision``, ``probes`` change the protocol; ``models``, ``seeds``, ``jobs`` and
-        ``threads`` are those of ``run-all``.
+        Those of ``run-all``, as ``models``, ``seeds``, ``epochs``, ``precision``, ``jobs``, ``threads``.
 
     Returns
     -------
@@ -68,17 +65,15 @@ def timed_run(data: str, out: str, protocol: str = "paper", **options: Any) -> d
         Seconds of the stages ``prepare`` (reading, audit, split), ``trials`` (first beginning to last
         end), ``rest`` (preprocessing, tables, figures, page), and ``records``: one a trial.
     """
-    from leukbench.protocol import load_protocol, override
     from leukbench.trials.execute import execute
     from leukbench.trials.options import RunOptions
     from leukbench.trials.prepare import prepare
 
-    chosen = load_protocol(protocol)
-    if not options.pop("probes", True):
-        chosen = override(chosen, audit__probes=False)
+    settings = load_protocol(protocol)
+    if not probes:
+        settings = override(settings, audit__probes=False)
     begun = time.perf_counter()
-    given = RunOptions(protocol=chosen, data=Path(data), out=Path(out), **options)
-    prepared = prepare(given)
+    prepared = prepare(RunOptions(protocol=settings, data=Path(data), out=Path(out), **options))
     ready = time.perf_counter()
     clock = Clock()
     folder = execute(prepared, clock)

@@ -4,8 +4,8 @@ Run as ``python -m benchmarks.dask_scaling [--data DIR] [--model modified_cnn] [
 Markdown. Three things are measured, with one core a trial: the same trials on one worker and on two,
 in turn; what the scheduler takes for a task that does nothing; and what this process takes to store a
 result. From these and from the times of a run folder's trials (``--run``) a discrete-event simulation
-tells how long many trials take on many workers, with its assumptions. ``--simulate-only`` leaves the
-first measurement, which takes long, to ``--per-trial`` seconds.
+estimates how long many trials take on many workers, and prints its assumptions. ``--simulate-only``
+skips the first measurement, which takes long, and takes ``--per-trial`` seconds in its place.
 """
 
 from __future__ import annotations
@@ -22,15 +22,13 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from distributed import Client
-from joblib import Parallel, delayed, parallel_config
+from distributed import Client, as_completed
 
 from leukbench.models import registry
 from leukbench.protocol import load_protocol, override
 from leukbench.records import Epoch, Outcome, TrialRecord
 from leukbench.runfolder import RunFolder
-from leukbench.trials.cluster import open_cluster
-from leukbench.trials.dask import DaskBackend
+from leukbench.trials.dask import open_cluster
 from leukbench.trials.execute import execute
 from leukbench.trials.options import RunOptions
 from leukbench.trials.plan import TrialPlan
@@ -54,7 +52,7 @@ class Stopwatch:
         """A trial begins."""
 
     def epoch(self, plan: TrialPlan, epoch: Epoch) -> None:
-        """An epoch is over."""
+        """An epoch has ended."""
 
     def ended(self, plan: TrialPlan, record: TrialRecord) -> None:
         """A trial is stored."""
@@ -71,7 +69,7 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a task costs besides itself, in seconds.
+    """What a trial costs in addition to its own work, in seconds.
 
     Attributes
     ----------
@@ -126,15 +124,14 @@ def measure_scaling(options: argparse.Namespace, folder: Path) -> tuple[list[flo
 
 
 def measure_scheduler(tasks: int) -> float:
-    """Seconds that a task takes which does nothing, through the same backend, two workers."""
+    """Seconds that a task takes which does nothing, submitted as trials are, on two workers."""
     with workers(2) as client:
 
         def passed(number: int) -> float:
             start = time.perf_counter()
-            with parallel_config(backend=DaskBackend(client=client)):
-                Parallel(n_jobs=-1, batch_size=1, pre_dispatch="all")(
-                    delayed(int)(value) for value in range(number)
-                )
+            futures = client.map(int, range(number), pure=False)
+            for future, _ in as_completed(futures, loop=client.loop, with_results=True):
+                future.release()
             return time.perf_counter() - start
 
         passed(4)
@@ -190,9 +187,9 @@ def simulate(durations: Sequence[float], number: int, measured: Measured) -> flo
 
 
 def draw(records: Sequence[TrialRecord], number: int) -> list[float]:
-    """Durations of many trials, drawn from measured ones with replacement, in the order of models."""
+    """Durations in seconds, drawn with replacement from measured trials, in the order of models."""
     chosen = np.sort(np.random.default_rng(SEED).integers(len(records), size=number))
-    return [records[place].total_seconds or 0.0 for place in chosen]
+    return [records[index].total_seconds or 0.0 for index in chosen]
 
 
 def report_simulation(
@@ -225,8 +222,8 @@ Assumptions: durations are drawn with replacement (seed {SEED}) from the {len(re
 a machine like the one that they were measured on, serves one trial at a time and is there from the
 beginning; none is lost; the network has the latency of loopback and the arrays lie in a shared
 folder; the scheduler serves tasks one after another, {hand_over:.1f} ms each, and this process stores
-results one after another, {store:.1f} ms each; a trial costs its worker {cost.worker:.2f} s besides, as
-measured where each followed one of the same model."""
+results one after another, {store:.1f} ms each; a trial costs its worker {cost.worker:.2f} s more than
+its own work, as measured where each followed one of the same model."""
     )
 
 
@@ -275,7 +272,7 @@ def main() -> None:
             store=measure_store(records, run, options.simulated_trials),
             worker=overhead,
         )
-        print("\n## What a trial costs besides itself\n")
+        print("\n## What a trial costs in addition to its own work\n")
         print("| | ms |\n|---|---|")
         print(
             f"| scheduler and hand-over, per empty task ({options.tasks}) | {1000 * cost.scheduler:.1f} |"

@@ -39,12 +39,12 @@ def spectra(data: str, batch: bool) -> dict[str, Any]:
     transformer.transform(images[:64])
     begun = time.perf_counter()
     if batch:
-        found = transformer.transform(images)
+        spectra = transformer.transform(images)
     else:
-        found = np.concatenate(
+        spectra = np.concatenate(
             [transformer.transform(images[i : i + 1]) for i in range(len(images))]
         )
-    return {"seconds": time.perf_counter() - begun, "sha256": _sha256(found)}
+    return {"seconds": time.perf_counter() - begun, "sha256": _sha256(spectra)}
 
 
 def _images(data: str) -> tuple[NDArray[np.uint8], NDArray[np.str_], NDArray[np.intp]]:

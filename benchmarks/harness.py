@@ -19,7 +19,7 @@ def measure(settings: Settings) -> Outcome:
     Counted is the time from giving a trial out to its record on disk, less ``fit`` and ``predict``:
     writing the job, reading arrays and split, cutting the parts, predictions and curve, hashes,
     renaming. The child starts and imports TensorFlow in the first trial of a model alone, so that the
-    first trial is shown apart, beside what starting and importing take by themselves.
+    first trial has a row of its own, beside rows for the start and the import alone.
     """
     epochs = 4 if settings.quick else 45
     seeds = list(range(settings.repeats + 1))

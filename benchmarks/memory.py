@@ -23,7 +23,7 @@ def measure(settings: Settings) -> Outcome:
     cases.append(("SYNTHETIC images of 32x32 pixels", write_small(small, settings.many)))
     lines = []
     for title, data in cases:
-        found = call(
+        answer = call(
             "benchmarks.memory:run_peaks",
             cache=settings.fresh("cache"),
             data=str(data),
@@ -31,12 +31,12 @@ def measure(settings: Settings) -> Outcome:
         )
         stages = "; ".join(
             f"{name} {values['peak_mb']:.0f} MiB in {values['seconds']:.1f} s"
-            for name, values in found["stages"].items()
+            for name, values in answer["stages"].items()
         )
         lines.append(
             Line(
-                f"parent's peak, {found['images']} {title}",
-                (found["peak_mb"],),
+                f"parent's peak, {answer['images']} {title}",
+                (answer["peak_mb"],),
                 "MiB",
                 TARGETS["parent memory"],
                 f"peak in each stage: {stages}",
@@ -75,17 +75,17 @@ def run_peaks(data: str, out: str) -> dict[str, Any]:
     stages.time("preprocessing, trials, tables, page", execute, prepared, Clock())
     return {
         "images": len(prepared.dataset),
-        "peak_mb": max(values["peak_mb"] for values in stages.found.values()),
-        "stages": stages.found,
+        "peak_mb": max(values["peak_mb"] for values in stages.measured.values()),
+        "stages": stages.measured,
     }
 
 
 class Stages:
-    """Seconds and peak memory of one piece of work after another.
+    """Seconds and peak memory of one stage after another.
 
     Attributes
     ----------
-    found : dict
+    measured : dict
         By name of the stage ``seconds``, ``peak_mb``, and ``growth_mb``: by how much the peak is above
         the size of the process before its first stage, 0.1 at least.
     """
@@ -93,7 +93,7 @@ class Stages:
     def __init__(self) -> None:
         reset_peak()
         self._before = peak_mb()
-        self.found: dict[str, dict[str, float]] = {}
+        self.measured: dict[str, dict[str, float]] = {}
 
     def time(self, name: str, action: Callable[..., T], *arguments: Any) -> T:
         """Carry out a stage."""
@@ -103,7 +103,7 @@ class Stages:
         seconds = time.perf_counter() - begun
         peak = peak_mb()
         growth = max(peak - self._before, 0.1)
-        self.found[name] = {"seconds": seconds, "peak_mb": peak, "growth_mb": growth}
+        self.measured[name] = {"seconds": seconds, "peak_mb": peak, "growth_mb": growth}
         return result
 
 
@@ -117,4 +117,4 @@ def peak_mb() -> float:
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024
-    raise OSError("the system does not tell a process's peak memory")
+    raise OSError("this system does not report the peak memory of a process")

@@ -28,8 +28,10 @@ def measure(settings: Settings) -> Outcome:
     """
     own, plain = [], []
     for number in range(settings.repeats):
-        own.append(settings.keep(f"run-all-{number}", lambda: _own_side(settings)))
-        plain.append(settings.keep(f"plain-script-{number}", lambda: _plain_side(settings)))
+        own.append(settings.measure_or_read(f"run-all-{number}", lambda: _own_side(settings)))
+        plain.append(
+            settings.measure_or_read(f"plain-script-{number}", lambda: _plain_side(settings))
+        )
     limit = call("benchmarks.training:matrix_peaks", seconds=0.5 if settings.quick else 2.0)
     target = TARGETS["paper"]
     what = f"{len(settings.chosen(MODELS))} models"
@@ -55,7 +57,7 @@ def measure(settings: Settings) -> Outcome:
                 f"{seconds_of('plain script', theirs)}, {seconds_of('run-all', ours)}",
             )
         )
-    peaks = {name: max(found.values()) for name, found in limit["peaks"].items()}
+    peaks = {name: max(by_size.values()) for name, by_size in limit["peaks"].items()}
     lines.append(
         Line(
             "limit set by the processor: bfloat16 over float32, matrix product",
@@ -87,8 +89,8 @@ def _plain_side(settings: Settings) -> Side:
     command += ["--epochs", str(settings.epochs), "--out", str(out)]
     command += ["--models", ",".join(settings.chosen(MODELS))]
     _, seconds = run(command)
-    found: Side = json.loads(out.read_text(encoding="utf-8"))
-    return found | {"wall_seconds": seconds}
+    side: Side = json.loads(out.read_text(encoding="utf-8"))
+    return side | {"wall_seconds": seconds}
 
 
 def _steady(record: Side) -> float:
@@ -110,7 +112,7 @@ def _extrapolated(side: Side) -> float:
 
 
 def share_of_cores(record: Side) -> float:
-    """That a model's training had to itself; the plain script's have all, and so had older records."""
+    """Share of the cores that a model was trained on; all where the record does not say."""
     return min(1.0, (record.get("threads") or available_cores()) / available_cores())
 
 
@@ -175,7 +177,7 @@ def _accuracies(settings: Settings, own: Side, plain: Side) -> list[Line]:
     return [*lines, Line(what, (inside,), "", Target("at least", len(spreads)), "")]
 
 
-def _way(side: Side) -> str:
+def _schedule_note(side: Side) -> str:
     jobs = side["records"][0].get("jobs") or 1
     if jobs == 1:
         return "leukbench's trials went one after another, with all cores each."
@@ -194,7 +196,7 @@ def _notes(settings: Settings, own: list[Side], plain: list[Side]) -> list[str]:
         f"tables, figures and page {ours['rest']:.1f} s; the plain script does no audit, no probes "
         f"and writes no table, its preprocessing took {theirs['preprocess_seconds']:.1f} s and its "
         f"features {theirs['feature_seconds']:.1f} s.",
-        _way(ours),
+        _schedule_note(ours),
         "The plain SVM gives classes only; leukbench's gives calibrated probabilities, for which it "
         "is fitted five more times.",
     ]

@@ -15,7 +15,7 @@ def measure(settings: Settings) -> Outcome:
     """Both sides in turn in fresh processes; imports are counted on neither side.
 
     The files lie in the system's page cache for both. leukbench's own cache is empty when cold; a
-    dataset's first reading, which hashes and checks every file, is shown apart.
+    dataset's first reading, which hashes and checks every file, has a row of its own.
     """
     for path in sorted(settings.images.rglob("*")):
         if path.is_file():

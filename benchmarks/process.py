@@ -44,7 +44,7 @@ class Settings:
     sizes : tuple of int
         Numbers of images at which growth is measured.
     many : int
-        Number of images at which the parent's memory is measured besides.
+        Number of images at which the parent's memory is measured too.
     torch_python : Path or None
         A Python that has PyTorch.
     models : tuple of str
@@ -53,8 +53,8 @@ class Settings:
         Number of images that was asked for; None for each benchmark's own.
     seeds_from : Path or None
         Run folder whose seeds the plain script's accuracies are held against.
-    kept : Path or None
-        Folder beside the results for sides that take long; see `Settings.keep`.
+    sides : Path or None
+        Folder for sides that take long, until their benchmark is complete; see `measure_or_read`.
     """
 
     data: Path
@@ -69,7 +69,7 @@ class Settings:
     models: tuple[str, ...] = ()
     fewer: int | None = None
     seeds_from: Path | None = None
-    kept: Path | None = None
+    sides: Path | None = None
 
     @property
     def cache(self) -> Path:
@@ -84,17 +84,17 @@ class Settings:
         """A new empty folder in the workspace."""
         return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.workspace))
 
-    def keep(self, name: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def measure_or_read(self, name: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Measure a side and store it at once, or take it from an earlier call that was cut off.
 
         A side is taken again only for the same images, models and epochs; ``measured`` says when
         its measurement began.
         """
-        if self.kept is None:
+        if self.sides is None:
             return measure()
         about = {"images": str(self.images), "models": list(self.models), "epochs": self.epochs}
         digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
-        path = self.kept / f"{name}-{digest[:12]}.json"
+        path = self.sides / f"{name}-{digest[:12]}.json"
         if path.is_file():
             side: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             return side
@@ -188,7 +188,7 @@ def run(
 def alternate(
     first: Callable[[], A], second: Callable[[], B], repeats: int
 ) -> tuple[list[A], list[B]]:
-    """Measure two sides in turn, so that what the machine does besides falls on both."""
+    """Measure two sides in turn, so that other load of the machine falls on both."""
     left, right = [], []
     for _ in range(repeats):
         left.append(first())

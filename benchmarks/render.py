@@ -44,13 +44,13 @@ def _machine(environment: Mapping[str, Any]) -> str:
 def _section(row: Mapping[str, Any]) -> str:
     settings = row["settings"]
     head = f"### {row['title']}\n\n`{settings['command']}`"
-    told = [f"{row['started'][:10]}", f"commit {row['commit'][:10]}" if row["commit"] else ""]
-    told += [f"load before {row['load']}", f"{row['seconds'] / 60:.1f} min"]
+    remarks = [f"{row['started'][:10]}", f"commit {row['commit'][:10]}" if row["commit"] else ""]
+    remarks += [f"load before {row['load']}", f"{row['seconds'] / 60:.1f} min"]
     if settings.get("synthetic"):
-        told.append("SYNTHETIC smears")
+        remarks.append("SYNTHETIC smears")
     if settings.get("quick"):
-        told.append("quick: the shape of the table, not its figures")
-    head += f" ({', '.join(text for text in told if text)})"
+        remarks.append("quick: the shape of the table, not its figures")
+    head += f" ({', '.join(text for text in remarks if text)})"
     if row["status"] != "ok":
         return f"{head}\n\n{row['status'].capitalize()}: {row['reason']}."
     outcome = Outcome.from_json(row)

@@ -22,11 +22,11 @@ def copy_run(target: Path, models: int, seeds: int) -> Path:
     where a model has fewer trials in the committed run, one is repeated under another seed.
     """
     source = RunFolder(COMMITTED)
-    found = {
+    finished = {
         name: [r for r in source.records if r.model == name and r.scored and r.fold == 0]
         for name in MODELS
     }
-    missing = [name for name, records in found.items() if not records]
+    missing = [name for name, records in finished.items() if not records]
     if missing:
         raise Skipped(f"{COMMITTED.name} has no trial of {missing[0]} yet")
     target.mkdir(parents=True)
@@ -36,18 +36,18 @@ def copy_run(target: Path, models: int, seeds: int) -> Path:
         base = MODELS[number % len(MODELS)]
         again = number // len(MODELS)
         for seed in range(seeds):
-            record = found[base][seed % len(found[base])]
+            record = finished[base][seed % len(finished[base])]
             _copy_trial(target, record.key, f"{base}_{again}" if again else base, seed)
     return target
 
 
 def _copy_trial(target: Path, key: str, model: str, seed: int) -> None:
-    place = COMMITTED / "trials" / key
-    record = json.loads((place / "record.json").read_text(encoding="utf-8"))
+    source = COMMITTED / "trials" / key
+    record = json.loads((source / "record.json").read_text(encoding="utf-8"))
     record["identity"] |= {"model": model, "seed": seed}
     record |= {"model": model, "seed": seed, "key": canonical_sha256(record["identity"])}
     if model not in MODELS:
         record["title"] = f"{record['title']} ({model.rpartition('_')[2]})"
     folder = target / "trials" / record["key"]
-    shutil.copytree(place, folder)
+    shutil.copytree(source, folder)
     (folder / "record.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

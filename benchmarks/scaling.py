@@ -56,7 +56,7 @@ def measure(settings: Settings) -> Outcome:
             "SYNTHETIC images of 32x32 pixels, every size in a fresh process with an empty cache. "
             "Exponents by least squares of the logarithms: 1 is proportional, 0 does not grow. "
             "Memory is how far the process's peak in that stage lies above its size after the imports; "
-            "what earlier stages keep is part of it.",
+            "memory that earlier stages still hold is part of it.",
             "The growth of the audit on images with planted overlaps is measured by "
             "`python -m benchmarks.audit_scaling`, that of many workers by "
             "`python -m benchmarks.dask_scaling`.",
@@ -93,19 +93,19 @@ def lines_of(against: str, curve: Curve) -> list[Line]:
 def _of_images(settings: Settings, images: int, classes: int) -> Point:
     folder = settings.fresh("size")
     write_small(folder / "images", images, classes)
-    found: Point = call(
-        "benchmarks.scaling:stages",
+    point: Point = call(
+        "benchmarks.scaling:time_stages",
         cache=folder / "cache",
         data=str(folder / "images"),
         out=str(folder / "run"),
     )["stages"]
-    return found
+    return point
 
 
 def _of_models(settings: Settings, models: int) -> Point:
     run = copy_run(settings.fresh("models") / "run", models=models, seeds=5)
-    found: Point = call("benchmarks.scaling:report", run=str(run))["stages"]
-    return found
+    point: Point = call("benchmarks.scaling:time_report", run=str(run))["stages"]
+    return point
 
 
 def _of_workers(settings: Settings, workers: int) -> Point:
@@ -122,7 +122,7 @@ def _of_workers(settings: Settings, workers: int) -> Point:
     return {"trials": {"seconds": answer["trials"]}}
 
 
-def stages(data: str, out: str) -> dict[str, Any]:
+def time_stages(data: str, out: str) -> dict[str, Any]:
     """Reading, audit, split, preprocessing, two classical fits and the report, one after another."""
     for name in IMPORTS:
         import_module(name)
@@ -134,27 +134,27 @@ def stages(data: str, out: str) -> dict[str, Any]:
     from leukbench.report import write_report
     from leukbench.trials.prepare import cached_audit
 
-    found = Stages()
+    stages = Stages()
     protocol = load_protocol("paper")
-    dataset = found.time("reading", load_folder, Path(data))
-    found.time("audit", cached_audit, dataset)
-    split = found.time("split", make_split, dataset, protocol.split)
-    array = found.time("preprocessing", preprocess_dataset, dataset, protocol.preprocessing)
+    dataset = stages.time("reading", load_folder, Path(data))
+    stages.time("audit", cached_audit, dataset)
+    split = stages.time("split", make_split, dataset, protocol.split)
+    array = stages.time("preprocessing", preprocess_dataset, dataset, protocol.preprocessing)
     train = part_indices(split, dataset, 0, "train")
     for name in ("naive_bayes", "random_forest"):
         estimator = registry.create(name, random_state=0)
-        found.time(f"fit of {name}", estimator.fit, array[train], dataset.labels[train])
+        stages.time(f"fit of {name}", estimator.fit, array[train], dataset.labels[train])
     timed_run(data, out, models=["naive_bayes"], probes=False)
-    found.time("report", write_report, Path(out))
-    return {"stages": found.found}
+    stages.time("report", write_report, Path(out))
+    return {"stages": stages.measured}
 
 
-def report(run: str) -> dict[str, Any]:
+def time_report(run: str) -> dict[str, Any]:
     """Tables, figures and page of a run folder, with imports done before."""
     for name in IMPORTS:
         import_module(name)
     from leukbench.report import write_report
 
-    found = Stages()
-    found.time("report", write_report, Path(run))
-    return {"stages": found.found}
+    stages = Stages()
+    stages.time("report", write_report, Path(run))
+    return {"stages": stages.measured}

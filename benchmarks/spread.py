@@ -1,4 +1,4 @@
-"""Whether one more accuracy is like those of several seeds."""
+"""Whether one more accuracy lies within the spread over several seeds."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def spreads_of(run: Path, models: Sequence[str], test: int) -> Mapping[str, Spre
         Where the run has another number of test images.
     """
     folder = RunFolder(run)
-    found = defaultdict(list)
+    accuracies = defaultdict(list)
     for record in folder.records:
         if record.scored and record.model in models:
             frame = folder.predictions(record)
@@ -86,5 +86,7 @@ def spreads_of(run: Path, models: Sequence[str], test: int) -> Mapping[str, Spre
                     f"{run} has {len(frame)} test images, not {test}: name a run of the same split "
                     "with --seeds-from"
                 )
-            found[record.model].append(float((frame["y_true"] == frame["y_pred"]).mean()))
-    return {name: Spread(tuple(found[name]), test) for name in models if len(found[name]) > 1}
+            accuracies[record.model].append(float((frame["y_true"] == frame["y_pred"]).mean()))
+    return {
+        name: Spread(tuple(accuracies[name]), test) for name in models if len(accuracies[name]) > 1
+    }

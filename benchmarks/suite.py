@@ -45,8 +45,8 @@ class Benchmark:
     def measure(self, settings: Settings) -> Outcome:
         """Carry it out."""
         module, _, function = self.target.partition(":")
-        found: Callable[[Settings], Outcome] = getattr(import_module(module), function)
-        return found(settings)
+        measure: Callable[[Settings], Outcome] = getattr(import_module(module), function)
+        return measure(settings)
 
 
 BENCHMARKS = (
@@ -74,8 +74,7 @@ def measure(
 ) -> dict[str, Any]:
     """Carry out benchmarks one after another, and write the results after each.
 
-    Results that `out` holds of other benchmarks are kept, so that long ones can be measured by
-    themselves.
+    Results of other benchmarks in `out` stay, so that a long one can be measured alone.
 
     Parameters
     ----------
@@ -86,9 +85,9 @@ def measure(
     out : Path
         JSON file of results.
     described : mapping
-        What each row says of its settings.
+        The settings, as each row repeats them.
     say : callable
-        Told what goes on.
+        Called with each line of progress.
 
     Returns
     -------
@@ -115,9 +114,9 @@ def measure(
             "status": "ok",
             "reason": "",
         }
-        kept = settings.kept and settings.kept / benchmark.name
+        sides = settings.sides and settings.sides / benchmark.name
         try:
-            row |= benchmark.measure(replace(settings, kept=kept)).as_json()
+            row |= benchmark.measure(replace(settings, sides=sides)).as_json()
         except Skipped as error:
             row |= {"status": "skipped", "reason": str(error), "lines": [], "notes": []}
         except (ChildFailed, RuntimeError, ValueError) as error:
@@ -125,8 +124,8 @@ def measure(
         row["seconds"] = time.perf_counter() - begun
         results["rows"][benchmark.name] = row
         write_results(out, results)
-        if row["status"] == "ok" and kept:
-            shutil.rmtree(kept, ignore_errors=True)
+        if row["status"] == "ok" and sides:
+            shutil.rmtree(sides, ignore_errors=True)
         say(f"{benchmark.name}: {row['status']} in {row['seconds']:.0f} s {row['reason']}".rstrip())
     return results
 
@@ -150,6 +149,6 @@ def write_results(path: Path, results: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(results, indent=2) + "\n")
 
 
-def complain(text: str) -> None:
-    """One line of progress, beside the table on standard output."""
+def report_progress(text: str) -> None:
+    """Print one line of progress on standard error; standard output is for the table."""
     print(text, file=sys.stderr, flush=True)

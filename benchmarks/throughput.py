@@ -21,8 +21,8 @@ def measure(settings: Settings) -> Outcome:
     names = settings.chosen(NETWORKS)
     images, epochs = (512, 3) if settings.quick else (2604, 4)
     images = settings.fewer or images
-    found = call("benchmarks.training:auto_precisions", cache=settings.cache, models=names)
-    precisions = found["precisions"]
+    answer = call("benchmarks.training:auto_precisions", cache=settings.cache, models=names)
+    precisions = answer["precisions"]
     lines = []
     for name in names:
         runs = [
@@ -37,11 +37,11 @@ def measure(settings: Settings) -> Outcome:
             )
             for _ in range(settings.repeats)
         ]
-        epoch = [median(found["epoch_seconds"]) for found in runs]
+        epoch = [median(run["epoch_seconds"]) for run in runs]
         work = 3 * runs[0]["flops"] * images / 1e9
         reached = [work / seconds for seconds in epoch]
-        peaks = [found["peak"] for found in runs]
-        update = median(found["optimizer_seconds"] for found in runs)
+        peaks = [run["peak"] for run in runs]
+        update = median(run["optimizer_seconds"] for run in runs)
         share = update * runs[0]["steps"] / median(epoch)
         lines += [
             Line(

@@ -1,7 +1,7 @@
 """Child that trains one network in PyTorch, as `benchmarks.training` does in leukbench.
 
 Channels last, bfloat16 by autocast, fused Adam, a new order of images every epoch, loss and accuracy
-kept: what a careful user of PyTorch on a CPU writes.
+summed up: what a careful user of PyTorch on a CPU writes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Children that train one network on random images and tell how long its epochs took."""
+"""Children that train one network on random images and measure its epochs."""
 
 from __future__ import annotations
 

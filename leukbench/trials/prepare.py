@@ -24,7 +24,6 @@ from leukbench.models import registry
 from leukbench.models.registry import ModelSpec
 from leukbench.protocol import Protocol, canonical_sha256
 from leukbench.runfolder import read_split
-from leukbench.trials.cluster import check_backend
 from leukbench.trials.limits import Limits, choose_limits
 from leukbench.trials.options import RunOptions
 from leukbench.trials.plan import TrialPlan, plan_trials
@@ -81,7 +80,10 @@ def prepare(options: RunOptions) -> Preparation:
     LeukbenchError
         Where the data, the protocol or a name does not fit, or the backend cannot be used.
     """
-    check_backend(options)
+    if options.backend != "local" or options.scheduler is not None:
+        from leukbench.trials.dask import check_backend
+
+        check_backend(options.backend, options.scheduler)
     protocol = options.protocol
     specs = _chosen_specs(options)
     source = load_data(options)

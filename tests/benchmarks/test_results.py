@@ -16,17 +16,18 @@ from benchmarks.render import render
 from benchmarks.result import TARGETS, Line, Outcome, Skipped, Target, exponent
 from benchmarks.scaling import lines_of
 from benchmarks.spread import Spread, spreads_of
+from leukbench.records import Environment
 
-ENVIRONMENT = {
-    "cpu": "A processor",
-    "cores": 2,
-    "memory_gb": 23.5,
-    "os": "Linux",
-    "python": "3.11",
-    "machine": "abc",
-    "git_commit": "0123456789abcdef",
-    "packages": {"keras": "3"},
-}
+ENVIRONMENT = Environment(
+    cpu="A processor",
+    cores=2,
+    memory_gb=23.5,
+    os="Linux",
+    python="3.11",
+    machine="abc",
+    git_commit="0123456789abcdef",
+    packages={"keras": "3"},
+)
 
 
 @pytest.fixture
@@ -134,7 +135,8 @@ def test_figures_of_two_machines_are_not_mixed(
     out = tmp_path / "results.json"
     _benchmark(monkeypatch, "memory", Outcome([]))
     _measure("memory", settings, out)
-    monkeypatch.setitem(ENVIRONMENT, "machine", "another")
+    other = ENVIRONMENT.model_copy(update={"machine": "another"})
+    monkeypatch.setattr("leukbench.machine.describe_environment", lambda: other)
     with pytest.raises(ValueError, match="another machine"):
         _measure("memory", settings, out)
 
@@ -143,7 +145,7 @@ def test_a_side_that_was_measured_is_not_lost_when_the_other_is_cut_off(
     monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
 ) -> None:
     out, measured = tmp_path / "results.json", []
-    settings = replace(settings, kept=tmp_path / "kept")
+    settings = replace(settings, sides=tmp_path / "sides")
 
     def side(name: str) -> dict[str, object]:
         measured.append(name)
@@ -152,7 +154,10 @@ def test_a_side_that_was_measured_is_not_lost_when_the_other_is_cut_off(
         return {"seconds": 1.0}
 
     def measure(self: suite.Benchmark, settings: Settings) -> Outcome:
-        sides = [settings.keep(name, lambda name=name: side(name)) for name in ("own", "plain")]
+        sides = [
+            settings.measure_or_read(name, lambda name=name: side(name))
+            for name in ("own", "plain")
+        ]
         assert all(one["measured"] and one["seconds"] == 1.0 for one in sides)
         return Outcome([])
 
@@ -163,8 +168,8 @@ def test_a_side_that_was_measured_is_not_lost_when_the_other_is_cut_off(
     assert measured == ["own", "plain", "plain"]
     _measure("paper", settings, out)  # a row that stands in the table is measured anew
     assert measured == ["own", "plain", "plain", "own", "plain"]
-    settings.keep("own", lambda: side("own"))
-    other.keep("own", lambda: side("own"))  # of other settings
+    settings.measure_or_read("own", lambda: side("own"))
+    other.measure_or_read("own", lambda: side("own"))  # of other settings
     assert measured[5:] == ["own", "own"]
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+import cv2
+import numpy as np
 import pandas as pd
 import psutil
 import pytest
@@ -24,10 +26,10 @@ from leukbench.cli.app import run_command_line
 from leukbench.errors import UsageError
 from leukbench.models import registry
 from leukbench.runfolder import RunFolder
-from leukbench.trials import cluster as cluster_module
 from leukbench.trials.execute import execute
 from leukbench.trials.options import RunOptions
 from leukbench.trials.prepare import prepare
+from tests.conftest import draw_image
 from tests.trials.dask_bench import (
     PLUGIN,
     PROTOCOL,
@@ -42,7 +44,8 @@ pytest.importorskip("distributed", reason="needs leukbench[dask]")
 import dask
 from distributed import Client, LocalCluster
 
-from leukbench.trials import dask as dask_schedule
+from leukbench.trials import dask as dask_trials
+from leukbench.trials.dask_worker import SharedFile
 
 MakeFolder = Callable[..., Path]
 WORKERS = 2
@@ -80,17 +83,59 @@ def address(killers: Path) -> Iterator[str]:
         yield cluster.scheduler_address
 
 
-@pytest.fixture
-def bench(make_folder: MakeFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """A small folder of images to run."""
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small folder of images, which all tests run."""
+    generator = np.random.default_rng(5)
+    root = tmp_path_factory.mktemp("images") / "smears"
+    for label, level in (("Benign", 40), ("Early", 125), ("Pro", 210)):
+        (root / label).mkdir(parents=True)
+        for index in range(12):
+            cv2.imwrite(str(root / label / f"{index}.png"), draw_image(generator, level, 40, 40))
+    return root
+
+
+@pytest.fixture(autouse=True)
+def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("leukbench.report.write_report", lambda folder: None)
-    return Bench(make_folder(), tmp_path)
+
+
+@pytest.fixture
+def bench(images: Path, tmp_path: Path) -> Bench:
+    return Bench(images, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def local_run(images: Path, killers: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """Trials of this machine that those on Dask workers are compared with."""
+    bench = Bench(images, tmp_path_factory.mktemp("local"))
+    marker = killers / "killed"
+    marker.write_text("here nobody is killed", encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("leukbench.report.write_report", lambda folder: None)
+        bench.run("run", seeds=(0, 1))
+        run = bench.run("run", models=("random_forest", "modified_cnn", "kills_once"))
+    marker.unlink()
+    return run
+
+
+def copy_trials(
+    run: RunFolder, target: Path, models: Sequence[str], seeds: Sequence[int] = (0,)
+) -> RunFolder:
+    """A run folder of some trials of another."""
+    shutil.copytree(run.path, target)
+    for record in run.records:
+        if record.model not in models or record.seed not in seeds:
+            shutil.rmtree(target / "trials" / record.key)
+    return RunFolder(target)
 
 
 @pytest.mark.slow
-def test_predictions_are_those_of_this_machine(bench: Bench, address: str) -> None:
+def test_predictions_are_those_of_this_machine(
+    bench: Bench, address: str, local_run: RunFolder, tmp_path: Path
+) -> None:
     models = ("naive_bayes", "random_forest", "modified_cnn")
-    here = bench.run("here", models=models)
+    here = copy_trials(local_run, tmp_path / "here", models)
     there = bench.run("there", models=models, backend="dask", scheduler=address)
     assert len(there.records) == 3
     assert bench.diary.starts == bench.diary.ends == Counter(models)
@@ -108,8 +153,10 @@ def test_predictions_are_those_of_this_machine(bench: Bench, address: str) -> No
             pd.testing.assert_frame_equal(curve, there.history(other), check_exact=True)
 
 
-def test_it_resumes_from_what_was_stored(bench: Bench, address: str) -> None:
-    bench.run("run")
+def test_it_resumes_from_what_was_stored(
+    bench: Bench, address: str, local_run: RunFolder, tmp_path: Path
+) -> None:
+    copy_trials(local_run, tmp_path / "run", PROTOCOL.models)
     run = bench.run("run", seeds=(0, 1), backend="dask", scheduler=address)
     assert bench.diary.to_run == 2
     assert bench.diary.starts == {"naive_bayes": 1, "decision_tree": 1}
@@ -118,13 +165,11 @@ def test_it_resumes_from_what_was_stored(bench: Bench, address: str) -> None:
 
 @pytest.mark.slow
 def test_trials_of_a_killed_worker_are_run_elsewhere(
-    bench: Bench, address: str, killers: Path
+    bench: Bench, address: str, local_run: RunFolder, killers: Path, tmp_path: Path
 ) -> None:
     models = ("kills_once", "naive_bayes")
     marker = killers / "killed"
-    marker.write_text("here nobody is killed", encoding="utf-8")
-    here = bench.run("here", models=models)
-    marker.unlink()
+    here = copy_trials(local_run, tmp_path / "here", models)
     with Client(address) as client:
         before = client.run(os.getpid).values()
         there = bench.run("there", models=models, backend="dask", scheduler=address)
@@ -143,14 +188,15 @@ def test_a_trial_that_always_kills_its_worker_fails_and_stops_no_other(
     assert statuses(run) == {"kills_always": "failed", "naive_bayes": "ok", "decision_tree": "ok"}
     (killer,) = (record for record in run.records if record.model == "kills_always")
     assert "worker was lost each time" in killer.reason
-    assert bench.diary.starts["kills_always"] == dask_schedule.STARTS
+    assert bench.diary.starts["kills_always"] == dask_trials.STARTS
 
 
 def test_a_timeout_ends_the_child_and_not_the_worker(bench: Bench, address: str) -> None:
-    models = ("kills_sleeps", "naive_bayes")
+    there = {"backend": "dask", "scheduler": address}
     with Client(address) as client:
         before = client.run(os.getpid)
-        run = bench.run("run", models=models, timeout=8.0, backend="dask", scheduler=address)
+        bench.run("run", models=("kills_sleeps",), timeout=2.0, **there)
+        run = bench.run("run", models=("naive_bayes",), **there)
         assert client.run(os.getpid).items() >= before.items()
     assert statuses(run) == {"kills_sleeps": "timeout", "naive_bayes": "ok"}
 
@@ -160,21 +206,22 @@ def blinded(address: str, *, wholly: bool = False) -> Iterator[None]:
     """Workers that do not see the parent's files; nor, `wholly`, what they are sent."""
 
     def blind(wholly: bool) -> None:
-        from leukbench.trials import remote
+        from leukbench.trials import dask_worker
 
-        keep = remote.sees
+        keep = dask_worker.sees
 
-        def sees(path: Path, file: Mapping[str, Any]) -> bool:
-            return not wholly and str(path) != file["path"] and keep(path, file)
+        def sees(path: Path, file: SharedFile) -> bool:
+            return not wholly and path != file.path and keep(path, file)
 
-        remote.sees, remote.healthy = sees, keep  # type: ignore[attr-defined]
+        dask_worker.sees, dask_worker.healthy = sees, keep  # type: ignore[attr-defined]
 
     def heal() -> None:
-        from leukbench.trials import remote
+        from leukbench.trials import dask_worker
 
-        remote.sees = remote.healthy  # type: ignore[attr-defined]
+        dask_worker.sees = dask_worker.healthy  # type: ignore[attr-defined]
 
     with Client(address) as client:
+        client.wait_for_workers(WORKERS)  # one that was killed before may still be starting
         client.run(blind, wholly)
         try:
             yield
@@ -183,18 +230,22 @@ def blinded(address: str, *, wholly: bool = False) -> Iterator[None]:
 
 
 def test_arrays_reach_a_worker_without_the_folder_once(
-    bench: Bench, address: str, monkeypatch: pytest.MonkeyPatch
+    bench: Bench,
+    address: str,
+    local_run: RunFolder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sent: list[tuple[str, str]] = []
-    send = dask_schedule.send_file
+    send = dask_trials.send_file
 
-    def counted(client: Client, path: Path, name: str, worker: str) -> None:
-        sent.append((path.name, worker))
-        send(client, path, name, worker)
+    def counted(client: Client, file: SharedFile, run: str, worker: str) -> None:
+        sent.append((file.path.name, worker))
+        send(client, file, run, worker)
 
-    monkeypatch.setattr(dask_schedule, "send_file", counted)
-    monkeypatch.setattr(dask_schedule, "PIECE", 10_000)
-    here = bench.run("here", seeds=(0, 1))
+    monkeypatch.setattr(dask_trials, "send_file", counted)
+    monkeypatch.setattr(dask_trials, "PIECE", 10_000)
+    here = copy_trials(local_run, tmp_path / "here", PROTOCOL.models, seeds=(0, 1))
     with blinded(address):
         there = bench.run("there", seeds=(0, 1), backend="dask", scheduler=address)
     assert len(there.records) == 4
@@ -224,7 +275,7 @@ def test_with_the_folder_in_sight_nothing_is_sent(
     bench: Bench, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[object] = []
-    monkeypatch.setattr(dask_schedule, "send_file", lambda *arguments: sent.append(arguments))
+    monkeypatch.setattr(dask_trials, "send_file", lambda *arguments: sent.append(arguments))
     bench.run("run", backend="dask", scheduler=address)
     assert bench.diary.ends.total() == 2
     assert not sent
@@ -243,11 +294,12 @@ def test_a_worker_of_another_version_is_refused(
     bench: Bench, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(cluster_module, "__version__", "99.0")
+        patch.setattr(dask_trials, "__version__", "99.0")
         with pytest.raises(UsageError, match=r"has leukbench .*, this is 99\.0: install the same"):
             bench.run("run", backend="dask", scheduler=address)
     # one that joins later is found out by the trial
-    monkeypatch.setattr(dask_schedule, "__version__", "99.0")
+    monkeypatch.setattr(dask_trials, "__version__", "99.0")
+    monkeypatch.setattr(dask_trials, "_require_workers", lambda client, scheduler: None)
     run = bench.run("run", backend="dask", scheduler=address)
     assert set(statuses(run).values()) == {"failed"}
     assert all("install the same version" in record.reason for record in run.records)
@@ -258,7 +310,7 @@ def test_what_does_not_fit_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(cluster_module, "CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr(dask_trials, "CONNECT_SECONDS", 1.0)
     command = ["run-all", "--data", str(make_folder())]
 
     def said(*more: str) -> str:
@@ -283,7 +335,7 @@ def test_what_does_not_fit_is_one_sentence(
 def test_a_scheduler_without_workers_is_one_sentence(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster_module, "WORKER_SECONDS", 1.0)
+    monkeypatch.setattr(dask_trials, "WORKER_SECONDS", 1.0)
     with (
         LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0") as empty,
         pytest.raises(UsageError, match="has no worker after 1 s: start some with 'dask worker"),
