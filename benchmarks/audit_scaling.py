@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leukbench.audit.audit import audit
-from leukbench.audit.leaks import PARTNERS
+from leukbench.audit.findings import PARTNERS
 from leukbench.data.folder import load_folder
 
 SIDE = 96

@@ -14,8 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from leukbench.audit.audit import audit
-from leukbench.audit.findings import AuditReport
-from leukbench.audit.leaks import PARTNERS
+from leukbench.audit.findings import PARTNERS, AuditReport
 from leukbench.data.folder import load_folder
 from leukbench.data.synthetic import CopyPlan, SyntheticConfig, Truth, write_dataset
 

@@ -30,7 +30,7 @@ def random_images(images: int, seed: int = 0) -> tuple[NDArray[np.uint8], NDArra
 def auto_precisions(models: Sequence[str]) -> dict[str, Any]:
     """The precision that ``auto`` picks for each model on this machine."""
     from leukbench.models import registry
-    from leukbench.trials.precision import resolve_precision
+    from leukbench.trials.choose_precision import resolve_precision
 
     return {"precisions": {name: resolve_precision(registry.get(name), "auto") for name in models}}
 
@@ -132,7 +132,7 @@ def flipped_jit(model: str, **work: Any) -> dict[str, Any]:
 
 def without_products(model: str, **work: Any) -> dict[str, Any]:
     """`train` with TensorFlow's own weight gradients on small maps too."""
-    from leukbench.models import weight_gradients
+    from leukbench.models.training import weight_gradients
 
     weight_gradients.POSITIONS = 0
     return train(model, **work)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,33 +20,25 @@ import pandas as pd
 from leukbench.errors import UsageError, did_you_mean
 from leukbench.protocol import Protocol
 from leukbench.records import Epoch, TrialRecord
-from leukbench.report.formats import percent, with_interval
 from leukbench.report.notes import NOT_FOR_DIAGNOSIS
 from leukbench.report.results import Results
-from leukbench.report.tables import classification_table, comparison_table
+from leukbench.report.tables import comparison_header, comparison_rows
 from leukbench.report.verdict import verdict
 from leukbench.runfolder import RunFolder
+from leukbench.score.arrays import probability_columns
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from leukbench.checks.gate import GateResult
-    from leukbench.checks.verify import Difference
+    from leukbench.checks.verify_tables import Difference
     from leukbench.trials.plan import TrialPlan
 
 
 class Run:
     """A run folder as an object; every value is derived from its stored predictions.
 
-    Parameters
-    ----------
-    path : str or Path
-        A folder that `run` or the command ``run-all`` made.
-
-    Raises
-    ------
-    DataError
-        Where it is no run folder.
+    `path` is a folder that `run` or the command ``run-all`` made; `DataError` where it is none.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -86,23 +78,23 @@ class Run:
         return [sentence.text for sentence in verdict(self._results)]
 
     def comparison(self) -> pd.DataFrame:
-        """One row a model; see `leukbench.report.tables.comparison_table`."""
-        return comparison_table(self.folder)
+        """One row per model; see `leukbench.report.results.Results.comparison`."""
+        return self._results.comparison.copy()
 
     def classification_report(self, model: str | None = None) -> pd.DataFrame:
         """Scores of each class, of one model or of all.
 
-        See `leukbench.report.tables.classification_table`.
+        See `leukbench.report.results.Results.classification`.
         """
-        table = classification_table(self.folder)
+        table = self._results.classification.copy()
         if model is None:
             return table
-        self._known(model)
+        self._check_name(model)
         return table[table["model"] == model].reset_index(drop=True)
 
     def confusion(self, model: str) -> pd.DataFrame:
         """Confusion matrix: rows true, columns predicted; summed over folds, mean over seeds."""
-        self._known(model)
+        self._check_name(model)
         if model not in self._results.confusion:
             raise UsageError(
                 f"No trial of {model!r} in {self.path} left predictions: run it again."
@@ -120,18 +112,12 @@ class Run:
             Columns ``model``, ``fold``, ``seed``, ``image``, ``y_true``, ``y_pred``, and one
             ``p_<class>`` a class, in 0..1.
         """
-        frames = [
-            self.folder.predictions(record).assign(
-                model=record.model, fold=record.fold, seed=record.seed
-            )
-            for record in self._chosen(model, fold, seed)
-            if record.scored
-        ]
-        columns = ["model", "fold", "seed", "image", "y_true", "y_pred"]
-        columns += [f"p_{name}" for name in self.classes]
-        if not frames:
-            return pd.DataFrame(columns=columns)
-        return pd.concat(frames, ignore_index=True)[columns]
+        columns = ["image", "y_true", "y_pred", *probability_columns(self.classes)]
+
+        def read(record: TrialRecord) -> pd.DataFrame | None:
+            return self.folder.predictions(record) if record.scored else None
+
+        return self._stacked(read, columns, model, fold, seed)
 
     def history(
         self, model: str | None = None, *, fold: int | None = None, seed: int | None = None
@@ -144,38 +130,20 @@ class Run:
             Columns ``model``, ``fold``, ``seed``, ``epoch``, ``loss``, ``accuracy``, ``val_loss``,
             ``val_accuracy``, ``monitored`` (the part that the ``val_`` columns are of).
         """
-        frames = []
-        for record in self._chosen(model, fold, seed):
-            curve = self.folder.history(record)
-            if curve is not None:
-                curve = curve.assign(model=record.model, fold=record.fold, seed=record.seed)
-                frames.append(curve)
-        columns = ["model", "fold", "seed", "epoch", "loss", "accuracy", "val_loss"]
-        columns += ["val_accuracy", "monitored"]
-        if not frames:
-            return pd.DataFrame(columns=columns)
-        return pd.concat(frames, ignore_index=True)[columns]
+        columns = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "monitored"]
+        return self._stacked(self.folder.history, columns, model, fold, seed)
 
     def figure_names(self, images: str | Path | None = None) -> tuple[str, ...]:
         """Names of the figures that can be drawn of this run."""
         from leukbench.report.figures import possible
 
-        return tuple(possible(self._results, None if images is None else Path(images)))
+        root = None if images is None else Path(images)
+        return tuple(spec.name for spec in possible(self._results, root))
 
     def figure(self, name: str, images: str | Path | None = None) -> Figure:
-        """Draw one figure.
+        """Draw one of `figure_names`; without the folder of `images` no picture of a cell is shown.
 
-        Parameters
-        ----------
-        name : str
-            One of `figure_names`.
-        images : str or Path, optional
-            Folder of the images; without it no picture of a cell is shown.
-
-        Raises
-        ------
-        UsageError
-            Where there is no such figure, or the run has not what it needs.
+        `UsageError` where there is no such figure, or the run has not what it needs.
         """
         from leukbench.report.figures import draw
 
@@ -193,23 +161,38 @@ class Run:
 
         return compare_with_baseline(self.path, Path(baseline), **options)
 
-    def _known(self, model: str) -> None:
+    def _check_name(self, model: str) -> None:
         if model not in self.models:
             raise UsageError(
                 f"{self.path} has no model {model!r}{did_you_mean(model, self.models)}: "
                 f"take one of {', '.join(self.models)}."
             )
 
-    def _chosen(self, model: str | None, fold: int | None, seed: int | None) -> list[TrialRecord]:
+    def _stacked(
+        self,
+        read: Callable[[TrialRecord], pd.DataFrame | None],
+        columns: Sequence[str],
+        model: str | None,
+        fold: int | None,
+        seed: int | None,
+    ) -> pd.DataFrame:
+        """What the chosen trials hold, one below the other, after the columns that name the trial."""
         if model is not None:
-            self._known(model)
-        return [
-            record
-            for record in self.folder.records
-            if model in (None, record.model)
-            and fold in (None, record.fold)
-            and seed in (None, record.seed)
-        ]
+            self._check_name(model)
+        frames = []
+        for record in self.folder.records:
+            chosen = (
+                model in (None, record.model)
+                and fold in (None, record.fold)
+                and seed in (None, record.seed)
+            )
+            frame = read(record) if chosen else None
+            if frame is not None:
+                frames.append(frame.assign(model=record.model, fold=record.fold, seed=record.seed))
+        named = ["model", "fold", "seed", *columns]
+        return (
+            pd.concat(frames, ignore_index=True)[named] if frames else pd.DataFrame(columns=named)
+        )
 
     def __repr__(self) -> str:
         run = self.folder.run
@@ -228,23 +211,11 @@ class Run:
             f"{'</strong>' if s.kind == 'warning' else ''}</li>"
             for s in verdict(self._results)
         )
-        rows = [
-            {
-                "Model": row["title"],
-                "Family": row["family"],
-                "Accuracy (95 % interval)": with_interval(
-                    row["accuracy"], row["accuracy_low"], row["accuracy_high"]
-                ),
-                **{name.capitalize(): percent(row[name]) for name in ("precision", "recall", "f1")},
-                "Trials": row["trials"],
-                "Status": row["status"],
-                "Published accuracy": row["published_accuracy"],
-            }
-            for row in self.comparison().to_dict("records")
-        ]
-        table = pd.DataFrame(rows).to_html(index=False, escape=True, border=0)
+        rows = comparison_rows(self._results)
+        table = pd.DataFrame(rows, columns=list(comparison_header(self._results)))
+        shown = table.to_html(index=False, escape=True, border=0)
         return (
-            f"<h3>{html.escape(title)}</h3><ul>{said}</ul>{table}"
+            f"<h3>{html.escape(title)}</h3><ul>{said}</ul>{shown}"
             f"<p><small>{NOT_FOR_DIAGNOSIS}</small></p>"
         )
 

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from leukbench.data.preprocess import preprocess_image, read_image
 from leukbench.errors import UsageError, did_you_mean
-from leukbench.explain.heat_maps import NOTICE, heat_map, write_heat_map
-from leukbench.models.saved import FOLDER, load_model
+from leukbench.explain.heat_maps import NOTICE, Image, heat_map, write_heat_map
+from leukbench.models.saved import DESCRIPTION, load_model
 from leukbench.records import TrialRecord
 from leukbench.runfolder import RunFolder
+from leukbench.score.arrays import PROBABILITY_PREFIX
 from leukbench.score.calibration import apply_temperature
 
 
@@ -26,22 +27,10 @@ from leukbench.score.calibration import apply_temperature
 class Prediction:
     """What a model says of one image.
 
-    Attributes
-    ----------
-    image : str
-        The file, as it was given.
-    label : str
-        The most probable class.
-    probability : float
-        Of that class, 0 to 1.
-    probabilities : dict of str to float
-        Of every class, in class order.
-    calibrated : bool
-        Whether a temperature was fitted on held-out images when the model was trained.
-    part : str
-        ``train``, ``validation`` or ``test`` where the very file was part of the run, else empty.
-    heat_map : str
-        The PNG that was written; empty without an explanation.
+    ``label`` is the most probable class and ``probability`` its own; ``probabilities`` has every class,
+    in class order. They are ``calibrated`` where a temperature was fitted on held-out images when the
+    model was trained. ``part`` is ``train``, ``validation`` or ``test`` where the very file was part of
+    the run, and ``heat_map`` the PNG that was written; else both are empty.
     """
 
     image: str
@@ -66,16 +55,9 @@ class Prediction:
 
 
 class SavedModel:
-    """A fitted model of a run, with the run's preprocessing.
+    """A fitted model of a run made with ``save_models=True``, with the run's preprocessing.
 
-    Parameters
-    ----------
-    folder : RunFolder
-        A run made with ``--save-models``.
-    model : str
-        Name of the model.
-    fold, seed : int, optional
-        Which of its trials; the first that was saved by default.
+    ``fold`` and ``seed`` say which of the model's trials; by default the first that was saved.
 
     Raises
     ------
@@ -90,12 +72,8 @@ class SavedModel:
     ) -> None:
         self.folder = folder
         self.record = _saved_trial(folder, model, fold, seed)
-        sums = {
-            name.removeprefix(f"{FOLDER}/"): digest
-            for name, digest in self.record.files.items()
-            if name.startswith(f"{FOLDER}/")
-        }
-        self.estimator, description = load_model(folder.trial_path(self.record) / FOLDER, sums)
+        path = folder.trial_path(self.record)
+        self.estimator, description = load_model(path, self.record.files)
         self.temperature: float | None = description["temperature"]
         self._columns = {str(name): i for i, name in enumerate(self.estimator.classes_)}
         self._settings = folder.run.protocol.preprocessing
@@ -107,25 +85,19 @@ class SavedModel:
         """
         raw = np.asarray(self.estimator.predict_proba(images), dtype=np.float64)
         out = np.zeros((len(raw), len(self.folder.classes)))
-        for place, name in enumerate(self.folder.classes):
+        for column, name in enumerate(self.folder.classes):
             if name in self._columns:
-                out[:, place] = raw[:, self._columns[name]]
+                out[:, column] = raw[:, self._columns[name]]
         out /= out.sum(axis=1, keepdims=True)
         return out if self.temperature is None else apply_temperature(out, self.temperature)
 
     def predict(
         self, images: Sequence[Path], *, explain: bool = False, out: Path | None = None
     ) -> list[Prediction]:
-        """Classes and probabilities of image files.
+        """Classes and probabilities of image files, which go through the run's preprocessing.
 
-        Parameters
-        ----------
-        images : sequence of Path
-            Any image files; they go through the run's preprocessing.
-        explain : bool
-            Write a heat map for each image: Grad-CAM for networks, occlusion for others.
-        out : Path, optional
-            Where heat maps go; the current folder by default.
+        With ``explain`` a heat map of each image (Grad-CAM for networks, occlusion for others) is
+        written to the folder ``out``, by default the current one.
 
         Raises
         ------
@@ -136,32 +108,37 @@ class SavedModel:
         arrays = np.stack([preprocess_image(image, self._settings) for image in decoded])
         own = self.folder.split[self.folder.split["fold"] == self.record.fold]
         parts = dict(zip(own["sha256"], own["part"], strict=True))
-        found = []
+        predictions = []
         for number, row in enumerate(self.probabilities(arrays)):
-            label = self.folder.classes[int(row.argmax())]
+            path = images[number]
             chart = ""
             if explain:
-                name = f"{number + 1:03d}-{_plain(images[number].stem)}-{_plain(self.record.model)}"
-                target = (out or Path()) / f"{name}.png"
-                heat, method = heat_map(self.estimator, arrays[number], self._columns[label])
-                caption = f"{method}: {label} {row.max():.1%}, {self.record.title}"
-                caption += ", trained on SYNTHETIC images" if self.folder.synthetic else ""
-                shown = arrays[number] if self._settings.crop else decoded[number]
-                write_heat_map(target, _blue_first(shown, self._settings.crop), heat, caption)
-                chart = str(target)
-            digest = hashlib.sha256(images[number].read_bytes()).hexdigest()
-            found.append(
+                name = f"{number + 1:03d}-{_plain(path.stem)}-{_plain(self.record.model)}.png"
+                chart = str((out or Path()) / name)
+                self._draw(Path(chart), decoded[number], arrays[number], row)
+            predictions.append(
                 Prediction(
-                    image=str(images[number]),
-                    label=label,
+                    image=str(path),
+                    label=self.folder.classes[int(row.argmax())],
                     probability=float(row.max()),
                     probabilities=dict(zip(self.folder.classes, map(float, row), strict=True)),
                     calibrated=self.temperature is not None,
-                    part=parts.get(digest, ""),
+                    part=parts.get(hashlib.sha256(path.read_bytes()).hexdigest(), ""),
                     heat_map=chart,
                 )
             )
-        return found
+        return predictions
+
+    def _draw(self, path: Path, decoded: Image, preprocessed: Image, row: NDArray[Any]) -> None:
+        """Write the heat map over the image as it was read, or over what was cropped from it."""
+        label = self.folder.classes[int(row.argmax())]
+        heat, method = heat_map(self.estimator, preprocessed, self._columns[label])
+        caption = f"{method}: {label} {row.max():.1%}, {self.record.title}"
+        caption += ", trained on SYNTHETIC images" if self.folder.synthetic else ""
+        if self._settings.crop:  # grey or red first, where OpenCV takes blue first
+            grey = preprocessed.shape[2] == 1
+            decoded = np.repeat(preprocessed, 3, axis=2) if grey else preprocessed[..., ::-1]
+        write_heat_map(path, decoded, heat, caption)
 
 
 def as_frame(predictions: Sequence[Prediction]) -> pd.DataFrame:
@@ -169,7 +146,7 @@ def as_frame(predictions: Sequence[Prediction]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {"image": one.image, "label": one.label, "probability": one.probability}
-            | {f"p_{name}": value for name, value in one.probabilities.items()}
+            | {PROBABILITY_PREFIX + name: value for name, value in one.probabilities.items()}
             | {"note": one.note, "heat_map": one.heat_map, "notice": NOTICE}
             for one in predictions
         ]
@@ -179,28 +156,20 @@ def as_frame(predictions: Sequence[Prediction]) -> pd.DataFrame:
 def _saved_trial(folder: RunFolder, model: str, fold: int | None, seed: int | None) -> TrialRecord:
     own = [record for record in folder.records if record.model == model]
     if not own:
-        known = list(dict.fromkeys(record.model for record in folder.records))
+        names = list(dict.fromkeys(record.model for record in folder.records))
         raise UsageError(
-            f"{folder.path} has no model {model!r}{did_you_mean(model, known)}: "
-            f"take one of {', '.join(known)}."
+            f"{folder.path} has no model {model!r}{did_you_mean(model, names)}: "
+            f"take one of {', '.join(names)}."
         )
     for record in own:
         wanted = fold in (None, record.fold) and seed in (None, record.seed)
-        if wanted and any(name.startswith(f"{FOLDER}/") for name in record.files):
+        if wanted and DESCRIPTION in record.files:
             return record
-    which = "".join(
-        f", {name} {value}" for name, value in (("fold", fold), ("seed", seed)) if value is not None
-    )
+    chosen = {"fold": fold, "seed": seed}
+    which = "".join(f", {name} {value}" for name, value in chosen.items() if value is not None)
     raise UsageError(
-        f"{folder.path} did not keep {model}{which}: run it again with run-all --save-models."
+        f"{folder.path} did not keep {model}{which}: run it again with `save_models=True`."
     )
-
-
-def _blue_first(image: NDArray[np.uint8], preprocessed: bool) -> NDArray[np.uint8]:
-    """Three channels in OpenCV's order; a preprocessed image is grey or red first."""
-    if not preprocessed:
-        return image
-    return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image[..., ::-1]
 
 
 def _plain(text: str) -> str:

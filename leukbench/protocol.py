@@ -28,27 +28,17 @@ class _Frozen(BaseModel):
 
 
 class Preprocessing(_Frozen):
-    """The one preprocessing stage.
-
-    Attributes
-    ----------
-    size : int
-        Height and width of the result, in pixels.
-    colour : {"grey", "rgb"}
-        One channel or three.
-    median_kernel : int
-        Side of the median filter in pixels, odd; 0 or 1 leaves it out.
-    segmentation : {"none", "hsv", "aria2021"}
-        Blacken everything but leukocytes, by thresholds in HSV.
-    crop : bool
-        Cut out the largest cell of the segmentation before resizing.
-    """
+    """The one preprocessing stage."""
 
     size: int = Field(default=50, ge=8, le=1024)
+    """Height and width of the result, in pixels."""
     colour: Literal["grey", "rgb"] = "grey"
     median_kernel: int = Field(default=5, ge=0, le=31)
+    """Side of the median filter in pixels, odd; 0 or 1 leaves it out."""
     segmentation: Literal["none", "hsv", "aria2021"] = "none"
+    """Blacken everything but leukocytes, by thresholds in HSV."""
     crop: bool = False
+    """Cut out the largest cell of the segmentation before resizing."""
 
     @field_validator("median_kernel")
     @classmethod
@@ -64,68 +54,41 @@ class Preprocessing(_Frozen):
 
 
 class Split(_Frozen):
-    """How images are divided into training, validation and test.
-
-    Attributes
-    ----------
-    policy : str
-        ``paper`` (random, not stratified), ``stratified``, ``grouped``, ``blocks`` (contiguous file
-        numbers) or ``repeated-kfold``.
-    folds : int
-        1 for one hold-out split, more for cross-validation.
-    repeats : int
-        How often a k-fold is drawn anew (``repeated-kfold`` alone).
-    test_fraction : float
-        Share of test images of a hold-out split; a k-fold's is ``1 / folds``.
-    validation_fraction : float
-        Share of the training part that is set aside for early stopping and calibration.
-    seed : int
-        Seed of the division.
-    """
+    """How images are divided into training, validation and test."""
 
     policy: SplitName = "paper"
+    """``paper`` is random and not stratified, ``blocks`` holds out contiguous file numbers."""
     folds: int = Field(default=1, ge=1, le=100)
+    """1 for one hold-out split, more for cross-validation."""
     repeats: int = Field(default=1, ge=1, le=100)
+    """How often a k-fold is drawn anew (``repeated-kfold`` alone)."""
     test_fraction: float = Field(default=0.2, gt=0, lt=1)
+    """Share of test images of a hold-out split; that of a k-fold is ``1 / folds``."""
     validation_fraction: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the training part that is set aside for early stopping and calibration."""
     seed: int = Field(default=0, ge=0)
 
 
 class Training(_Frozen):
-    """The budget that every network gets.
-
-    Attributes
-    ----------
-    epochs : int
-        Passes over the training part, at most.
-    batch_size : int
-        Images a step.
-    precision : {"auto", "float32", "mixed_bfloat16"}
-        ``auto`` takes, for each network, the faster one that this machine has.
-    early_stopping : int
-        Epochs without a better validation loss after which training ends, and the best epoch's
-        weights are kept; 0 trains to the last epoch and keeps that.
-    """
+    """The budget that every network gets."""
 
     epochs: int = Field(default=30, ge=1)
+    """Passes over the training part, at most."""
     batch_size: int = Field(default=64, ge=1)
     precision: Precision = "auto"
+    """``auto`` takes, for each network, the faster one on this machine."""
     early_stopping: int = Field(default=0, ge=0)
+    """Epochs without a better validation loss after which training ends and the best epoch's weights
+    are kept; 0 trains to the last epoch and keeps that."""
 
 
 class Audit(_Frozen):
-    """What the audit does with what it finds.
-
-    Attributes
-    ----------
-    allow_duplicates_across_split : bool
-        Train although the same image stands in training and test; every table then says so.
-    probes : bool
-        Run the shortcut probes beside the models.
-    """
+    """What the audit does with what it finds."""
 
     allow_duplicates_across_split: bool = False
+    """Train although the same image stands in training and test; every table then says so."""
     probes: bool = True
+    """Run the shortcut probes beside the models."""
 
 
 class Protocol(_Frozen):
@@ -135,6 +98,7 @@ class Protocol(_Frozen):
     title: str = ""
     description: str = ""
     task: Literal["all", "benign-malignant"] | dict[str, str] = "all"
+    """A mapping gives the new name of every class."""
     models: tuple[str, ...] = ()
     seeds: tuple[int, ...] = (0,)
     preprocessing: Preprocessing = Preprocessing()
@@ -171,7 +135,7 @@ class Protocol(_Frozen):
 
 
 def canonical_sha256(value: Mapping[str, Any]) -> str:
-    """sha256 of a JSON value: keys sorted, no blanks, so that order of writing is no matter.
+    """sha256 of a JSON value, whatever the order of its keys.
 
     >>> canonical_sha256({"a": 1, "b": 2}) == canonical_sha256({"b": 2, "a": 1})
     True
@@ -183,9 +147,8 @@ def canonical_sha256(value: Mapping[str, Any]) -> str:
 def builtin_protocols() -> tuple[str, ...]:
     """Names of the protocols that come with the package."""
     folder = resources.files("leukbench") / "protocols"
-    return tuple(
-        sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".toml"))
-    )
+    names = (entry.name for entry in folder.iterdir())
+    return tuple(sorted(name[:-5] for name in names if name.endswith(".toml")))
 
 
 def load_protocol(name_or_file: str) -> Protocol:
@@ -196,20 +159,20 @@ def load_protocol(name_or_file: str) -> Protocol:
     UsageError
         Where there is no such protocol, or the file is broken: names the key and the line.
     """
+    stated = f"`protocol={name_or_file}`"
     if name_or_file.endswith(".toml") or "/" in name_or_file or "\\" in name_or_file:
-        path = Path(name_or_file)
         try:
-            return parse_protocol(path.read_text(encoding="utf-8"), str(path))
+            return parse_protocol(Path(name_or_file).read_text(encoding="utf-8"), name_or_file)
         except OSError as error:
             raise UsageError(
-                f"--protocol {path} cannot be read ({error.strerror}): check the path."
+                f"{stated} cannot be read ({error.strerror}): check the path."
             ) from error
         except UnicodeDecodeError as error:
-            raise UsageError(f"--protocol {path} is not UTF-8 text: save it as UTF-8.") from error
+            raise UsageError(f"{stated} is not UTF-8 text: save it as UTF-8.") from error
     names = builtin_protocols()
     if name_or_file not in names:
         raise UsageError(
-            f"--protocol {name_or_file} is unknown{did_you_mean(name_or_file, names)}: "
+            f"{stated} is unknown{did_you_mean(name_or_file, names)}: "
             f"take one of {', '.join(names)}, or a .toml file."
         )
     source = resources.files("leukbench") / "protocols" / f"{name_or_file}.toml"
@@ -222,10 +185,7 @@ def parse_protocol(text: str, source: str) -> Protocol:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{source} is no valid TOML: {error}.") from error
-    try:
-        return Protocol.model_validate(values)
-    except ValidationError as error:
-        raise UsageError(_explain(error, text, source)) from error
+    return _validate(values, text, source)
 
 
 def override(protocol: Protocol, **changes: Any) -> Protocol:
@@ -237,46 +197,42 @@ def override(protocol: Protocol, **changes: Any) -> Protocol:
     for key, value in changes.items():
         section, _, field = key.rpartition("__")
         (values[section] if section else values)[field] = value
+    return _validate(values, "", f"the protocol {protocol.name} with your changes")
+
+
+def _validate(values: Mapping[str, Any], text: str, source: str) -> Protocol:
     try:
         return Protocol.model_validate(values)
     except ValidationError as error:
-        raise UsageError(_explain(error, "", "the command line")) from error
-
-
-def _explain(error: ValidationError, text: str, source: str) -> str:
-    first = error.errors()[0]
+        first = error.errors()[0]
     location = [str(part) for part in first["loc"]]
-    key = ".".join(location)
-    line = _line_of(location, text)
+    key, line = ".".join(location), _line_of(location, text)
     where = f"{source}, line {line}" if line else source
     if first["type"] == "extra_forbidden":
         section: Any = Protocol
         for part in location[:-1]:
             section = section.model_fields[part].annotation
-        known = tuple(section.model_fields)
-        return (
-            f"{where}: the key {key} is unknown{did_you_mean(location[-1], known)}: "
-            f"take one of {', '.join(known)}."
+        keys = tuple(section.model_fields)
+        raise UsageError(
+            f"{where}: the key {key} is unknown{did_you_mean(location[-1], keys)}: "
+            f"take one of {', '.join(keys)}."
         )
     if first["type"] == "missing":
-        return f"{where}: the key {key} is missing: add it."
+        raise UsageError(f"{where}: the key {key} is missing: add it.")
     message = first["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
-    return f"{where}: {key} = {first['input']!r} does not fit: {message}."
+    raise UsageError(f"{where}: {key} = {first['input']!r} does not fit: {message}.")
 
 
 def _line_of(location: list[str], text: str) -> int | None:
     """Number of the line that sets the key at `location`, searched from its section's head."""
     section: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
-        head = re.match(r"\s*\[([^\[\]]+)\]", line)
-        if head:
+        if head := re.match(r"\s*\[([^\[\]]+)\]", line):
             section = [part.strip() for part in head[1].split(".")]
             if section == location:
                 return number
-            continue
-        pair = re.match(r"\s*([A-Za-z0-9_.\"'-]+)\s*=", line)
-        if pair:
+        elif pair := re.match(r"\s*([A-Za-z0-9_.\"'-]+)\s*=", line):
             here = section + [part.strip("\"' ") for part in pair[1].split(".")]
             if here == location[: len(here)]:
                 return number

@@ -297,8 +297,10 @@ def read_stored(path: Path, kind: type[RecordType], mend: str) -> RecordType:
     try:
         return kind.model_validate(stored)
     except ValidationError as error:
-        key = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise DataError(f"{path} does not fit (key {key}): {mend}.") from error
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        value = "" if first["type"] == "missing" else f" is {str(first['input'])[:40]!r}"
+        raise DataError(f"{path} does not fit (key {key}{value}): {mend}.") from error
 
 
 def read_record(path: Path) -> TrialRecord:

@@ -10,19 +10,20 @@ import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from leukbench.audit.findings import AuditReport
 from leukbench.errors import DataError
-from leukbench.records import RunDescription, TrialRecord, read_json, read_record, read_stored
-from leukbench.score.trials import TrialPredictions
+from leukbench.records import RunDescription, TrialRecord, read_record, read_stored
+from leukbench.score.arrays import TrialPredictions
 
-PROBABILITY_PREFIX = "p_"
 IMPORTANCE = "explanation.csv"
 HEAT_MAPS = "explanation.npz"
+WHOLE_FEATURE = "all of it"
+"""Group of ``explanation.csv`` that holds all columns of a feature."""
 
 
 @dataclass(frozen=True)
@@ -49,18 +50,7 @@ class HeatMaps:
 
 
 class RunFolder:
-    """A run on disk.
-
-    Parameters
-    ----------
-    path : Path
-        Folder that holds ``run.json``.
-
-    Raises
-    ------
-    DataError
-        Where it is no run folder, or one that a newer leukbench wrote.
-    """
+    """A run on disk; `DataError` where it is no run folder, or one that a newer leukbench wrote."""
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
@@ -76,10 +66,12 @@ class RunFolder:
         return read_stored(self.path / "run.json", RunDescription, "name another run folder")
 
     @cached_property
-    def audit(self) -> dict[str, Any] | None:
-        """Content of ``audit.json``, if there is one."""
+    def audit(self) -> AuditReport | None:
+        """Content of ``audit.json``, if there is one; `DataError` where it does not fit."""
         path = self.path / "audit.json"
-        return read_json(path) if path.is_file() else None
+        if not path.is_file():
+            return None
+        return read_stored(path, AuditReport, "remove it and run the audit again")
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -99,10 +91,11 @@ class RunFolder:
     @cached_property
     def records(self) -> list[TrialRecord]:
         """Records of all trials, sorted by family order of the run, fold and seed."""
-        found = [read_record(path) for path in sorted((self.path / "trials").glob("*/record.json"))]
+        paths = sorted((self.path / "trials").glob("*/record.json"))
         order = {name: number for number, name in enumerate(self.run.models)}
         return sorted(
-            found, key=lambda r: (order.get(r.model, len(order)), r.model, r.fold, r.seed)
+            map(read_record, paths),
+            key=lambda r: (order.get(r.model, len(order)), r.model, r.fold, r.seed),
         )
 
     def trial_path(self, record: TrialRecord) -> Path:
@@ -110,13 +103,7 @@ class RunFolder:
         return self.path / "trials" / record.key
 
     def predictions(self, record: TrialRecord) -> pd.DataFrame:
-        """Stored predictions of one trial.
-
-        Raises
-        ------
-        DataError
-            Where the file is missing or damaged.
-        """
+        """Stored predictions of one trial; `DataError` where the file is missing or damaged."""
         path = self.trial_path(record) / "predictions.parquet"
         try:
             return pd.read_parquet(path)
@@ -129,13 +116,7 @@ class RunFolder:
         return pd.read_csv(path) if path.is_file() else None
 
     def importance(self, record: TrialRecord) -> pd.DataFrame | None:
-        """Importance of groups of features, as `leukbench.explain.importance` measured it, or None.
-
-        Raises
-        ------
-        DataError
-            Where the file is damaged.
-        """
+        """Importance of groups of features, as `leukbench.explain.importance` measured it, or None."""
         path = self.trial_path(record) / IMPORTANCE
         if IMPORTANCE not in record.files:
             return None
@@ -146,13 +127,7 @@ class RunFolder:
             raise _unreadable(path) from error
 
     def heat_maps(self, record: TrialRecord) -> HeatMaps | None:
-        """Heat maps of a network on some test images, or None.
-
-        Raises
-        ------
-        DataError
-            Where the file is damaged.
-        """
+        """Heat maps of a network on some test images, or None."""
         path = self.trial_path(record) / HEAT_MAPS
         if HEAT_MAPS not in record.files:
             return None
@@ -199,8 +174,3 @@ def read_split(path: Path) -> pd.DataFrame:
         )
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read ({error}): run run-all again.") from error
-
-
-def probability_columns(classes: tuple[str, ...]) -> list[str]:
-    """Names of the probability columns of stored predictions."""
-    return [PROBABILITY_PREFIX + name for name in classes]

@@ -6,16 +6,15 @@ import io
 
 import numpy as np
 
-from leukbench.explain.feature_groups import WHOLE
 from leukbench.records import TrialRecord, file_sha256
-from leukbench.runfolder import HEAT_MAPS, IMPORTANCE, RunFolder
+from leukbench.runfolder import HEAT_MAPS, IMPORTANCE, WHOLE_FEATURE, RunFolder
 from leukbench.trials.store import write_json
 
 GROUPS = (
-    ("Fourier spectrum", WHOLE, 0.30),
+    ("Fourier spectrum", WHOLE_FEATURE, 0.30),
     ("Fourier spectrum", "0.00–0.35 cycles a pixel", 0.125),
     ("Fourier spectrum", "0.35–0.71 cycles a pixel", -0.01),
-    ("grey histogram", WHOLE, 0.05),
+    ("grey histogram", WHOLE_FEATURE, 0.05),
     ("grey histogram", "values 0–127", 0.0),
     ("grey histogram", "values 128–255", 0.04),
 )

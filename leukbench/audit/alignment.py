@@ -34,20 +34,12 @@ class Transform:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well two images agree under the best transform near the one proposed.
-
-    Attributes
-    ----------
-    correlation : float
-        Normalised correlation of the overlap, -1..1.
-    share : float
-        Overlap as a share of the smaller image, 0..1.
-    transform : Transform
-        The best one, in pixels of the working image.
-    """
+    """How well two images agree under the best transform near the one proposed."""
 
     correlation: float
+    """Normalised correlation of the overlap, -1..1."""
     share: float
+    """Overlap as a share of the smaller image, 0..1."""
     transform: Transform
 
     @property
@@ -60,21 +52,13 @@ NO_AGREEMENT = Agreement(0.0, 0.0, Transform(0, 0))
 
 
 def flatten(grey: Grey, step: float) -> Plain:
-    """Take out illumination: the image less its own blur over four steps, float32."""
+    """Take out illumination: the image less its own blur over four steps."""
     plain = grey.astype(np.float32)
     return np.asarray(plain - cv2.GaussianBlur(plain, (0, 0), 4 * step), dtype=np.float32)
 
 
 def agree(first: Plain, second: Plain, proposed: Transform) -> Agreement:
-    """Correlate the overlap under the proposed transform, and up to 3 pixels beside it.
-
-    Parameters
-    ----------
-    first, second : numpy.ndarray
-        Flattened images.
-    proposed : Transform
-        Where the second lies on the first.
-    """
+    """Correlate the overlap of two flattened images as proposed, and up to 3 pixels beside it."""
     if proposed.scale != 1.0:
         size = tuple(max(1, round(side * proposed.scale)) for side in second.shape[::-1])
         second = cv2.resize(second, size, interpolation=cv2.INTER_LINEAR)
@@ -84,13 +68,13 @@ def agree(first: Plain, second: Plain, proposed: Transform) -> Agreement:
     share = _share(right - left, bottom - top, first, second)
     if share < MIN_SHARE or min(right - left, bottom - top) < 6 * _REACH:
         return NO_AGREEMENT
-    place = first[top:bottom, left:right]
+    window = first[top:bottom, left:right]
     template = second[
         top - dy + _REACH : bottom - dy - _REACH, left - dx + _REACH : right - dx - _REACH
     ]
-    if template.std() < 1e-3 or place.std() < 1e-3:
+    if template.std() < 1e-3 or window.std() < 1e-3:
         return NO_AGREEMENT
-    scores = cv2.matchTemplate(place, template, cv2.TM_CCOEFF_NORMED)
+    scores = cv2.matchTemplate(window, template, cv2.TM_CCOEFF_NORMED)
     _, best, _, (x, y) = cv2.minMaxLoc(scores)
     dx, dy = dx + x - _REACH, dy + y - _REACH
     width = min(first.shape[1], dx + second.shape[1]) - max(0, dx)
@@ -136,7 +120,7 @@ def _shrink(image: Plain, factor: float) -> Plain:
 
 
 def _lags(length: int, period: int) -> NDArray[np.int64]:
-    """Shift that each place of a circular correlation stands for."""
+    """Shift that each position of a circular correlation stands for."""
     lags: NDArray[np.int64] = np.arange(period, dtype=np.int64)
     lags[lags >= length] -= period
     return lags

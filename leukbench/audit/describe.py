@@ -27,57 +27,26 @@ Grey = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Geometry:
-    """Sizes in pixels that follow from how large the images are.
-
-    Attributes
-    ----------
-    step : float
-        Distance between the samples of a patch; a patch is 16 steps wide, about a fifth of the
-        image's shorter side, at least 24 pixels.
-    """
-
-    step: float
-
-    @property
-    def half_patch(self) -> int:
-        """Half the width of a patch."""
-        return int(np.ceil(self.step * PATCH_SAMPLES / 2))
-
-
-@dataclass(frozen=True)
 class Described:
-    """Arrays over the images of a dataset, and over the keypoints of all of them.
-
-    Attributes
-    ----------
-    pixels : tuple of str
-        Hash of size and decoded pixels of each image.
-    properties : dict of str to tuple of str
-        What a file says without its pixels: size, format, colour mode, encoder settings.
-    hashes : numpy.ndarray
-        Perceptual hash under the eight orientations, uint64, shape ``(n, 8)``.
-    flat : numpy.ndarray
-        Whether the image has next to no contrast, shape ``(n,)``.
-    owner : numpy.ndarray
-        Image that each keypoint belongs to, ascending, shape ``(k,)``.
-    x, y : numpy.ndarray
-        Position of each keypoint in the working image, in pixels.
-    patches : numpy.ndarray
-        Hash of the patch around each keypoint, uint64, shape ``(k,)``.
-    geometry : Geometry
-        Of the patches.
-    """
+    """Arrays over the images of a dataset, shape ``(n,)``, and over the keypoints of all, ``(k,)``."""
 
     pixels: tuple[str, ...]
+    """Hash of size and decoded pixels of each image."""
     properties: dict[str, tuple[str, ...]]
+    """What a file says without its pixels: size, format, colour mode, encoder settings."""
     hashes: NDArray[np.uint64]
+    """Perceptual hash under the eight orientations, shape ``(n, 8)``."""
     flat: NDArray[np.bool_]
+    """Whether the image has next to no contrast."""
     owner: NDArray[np.int32]
+    """Image that each keypoint belongs to, ascending."""
     x: NDArray[np.int16]
     y: NDArray[np.int16]
+    """Position of each keypoint in the working image, in pixels."""
     patches: NDArray[np.uint64]
-    geometry: Geometry
+    """Hash of the patch around each keypoint."""
+    step: float
+    """Distance between the samples of a patch, in pixels; see `choose_step`."""
 
     @property
     def keypoints(self) -> NDArray[np.int64]:
@@ -86,24 +55,11 @@ class Described:
 
 
 def describe(dataset: Dataset, jobs: int = -1) -> Described:
-    """Read every image once and keep what the audit compares.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        The images.
-    jobs : int
-        Threads, as joblib counts them.
-
-    Raises
-    ------
-    DataError
-        Where an image cannot be read.
-    """
-    geometry = choose_geometry(dataset)
+    """Read every image once and keep what the audit compares; `jobs` threads, as joblib counts them."""
+    step = choose_step(dataset)
     batches = [range(i, min(i + _BATCH, len(dataset))) for i in range(0, len(dataset), _BATCH)]
     parts = Parallel(n_jobs=jobs, prefer="threads")(
-        delayed(_describe_batch)(dataset, batch, geometry) for batch in batches
+        delayed(_describe_batch)(dataset, batch, step) for batch in batches
     )
     rows = [row for part in parts for row in part]
     coefficients = np.stack([row.coefficients for row in rows])
@@ -117,15 +73,18 @@ def describe(dataset: Dataset, jobs: int = -1) -> Described:
         x=np.concatenate([row.x for row in rows]),
         y=np.concatenate([row.y for row in rows]),
         patches=np.concatenate([row.patches for row in rows]),
-        geometry=geometry,
+        step=step,
     )
 
 
-def choose_geometry(dataset: Dataset) -> Geometry:
-    """Geometry from the typical shorter side of up to 32 evenly spaced images."""
+def choose_step(dataset: Dataset) -> float:
+    """Pixels between the samples of a patch, from up to 32 evenly spaced images.
+
+    A patch is 16 steps wide: about a fifth of the image's shorter side, at least 24 pixels.
+    """
     chosen = np.unique(np.linspace(0, len(dataset) - 1, 32).astype(int))
     sides = [min(working_image(read_image(dataset.absolute(i))).shape) for i in chosen]
-    return Geometry(step=max(1.5, round(2 * float(np.median(sides)) / 75) / 2))
+    return max(1.5, round(2 * float(np.median(sides)) / 75) / 2)
 
 
 def working_image(image: NDArray[np.uint8]) -> Grey:
@@ -172,11 +131,11 @@ class _Row:
     patches: NDArray[np.uint64]
 
 
-def _describe_batch(dataset: Dataset, batch: range, geometry: Geometry) -> list[_Row]:
-    return [_describe_one(dataset, index, geometry) for index in batch]
+def _describe_batch(dataset: Dataset, batch: range, step: float) -> list[_Row]:
+    return [_describe_one(dataset, index, step) for index in batch]
 
 
-def _describe_one(dataset: Dataset, index: int, geometry: Geometry) -> _Row:
+def _describe_one(dataset: Dataset, index: int, step: float) -> _Row:
     path = dataset.absolute(index)
     data = path.read_bytes()
     image = decode_image(data, path)
@@ -184,7 +143,7 @@ def _describe_one(dataset: Dataset, index: int, geometry: Geometry) -> _Row:
     digest.update(np.ascontiguousarray(image).data)
     grey = working_image(image)
     small = cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
-    x, y, patches = keypoint_hashes(grey, geometry)
+    x, y, patches = keypoint_hashes(grey, step)
     return _Row(
         pixels=digest.hexdigest(),
         properties=file_properties(data, image.shape),
@@ -197,21 +156,14 @@ def _describe_one(dataset: Dataset, index: int, geometry: Geometry) -> _Row:
 
 
 def keypoint_hashes(
-    grey: Grey, geometry: Geometry
+    grey: Grey, step: float
 ) -> tuple[NDArray[np.int16], NDArray[np.int16], NDArray[np.uint64]]:
-    """Positions that come back in a shifted field, and a hash of the patch around each.
+    """Positions that are seen again in a shifted field, in pixels, and a hash of the patch around each.
 
     Keypoints are the strongest extrema of a difference of Gaussians at one scale (Lowe 2004,
-    doi:10.1023/B:VISI.0000029664.99615.94, section 3), whole patches only.
-
-    Returns
-    -------
-    x, y : numpy.ndarray of int16
-        Pixels, shape ``(k,)``, at most `KEYPOINTS`.
-    patches : numpy.ndarray of uint64
-        Hashes, shape ``(k,)``.
+    doi:10.1023/B:VISI.0000029664.99615.94, section 3), whole patches only, at most `KEYPOINTS`.
     """
-    step, half = geometry.step, geometry.half_patch
+    half = int(np.ceil(step * PATCH_SAMPLES / 2))
     if min(grey.shape) < 2 * half + 1:
         return np.empty(0, np.int16), np.empty(0, np.int16), np.empty(0, np.uint64)
     plain = grey.astype(np.float32)

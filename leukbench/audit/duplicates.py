@@ -36,24 +36,10 @@ def representatives(keys: Sequence[Hashable]) -> NDArray[np.int64]:
     return np.array([first.setdefault(key, i) for i, key in enumerate(keys)], dtype=np.int64)
 
 
-def hash_candidates(
-    described: Described, kept: NDArray[np.int64]
-) -> tuple[list[Candidate], list[int]]:
-    """Pairs whose hashes differ in at most 10 of 63 bits under one of the eight orientations.
+def hash_candidates(described: Described, kept: NDArray[np.int64]) -> list[Candidate]:
+    """Pairs of `kept` whose hashes differ in at most 10 of 63 bits under one of the eight orientations.
 
-    Parameters
-    ----------
-    described : Described
-        Of all images.
-    kept : numpy.ndarray
-        Images to compare, ascending: one of each set of identical ones.
-
-    Returns
-    -------
-    candidates : list of Candidate
-        Each pair once, with the orientation of the smallest distance.
-    distances : list of int
-        Bits that differ.
+    Each pair once, with the orientation of the smallest distance.
     """
     kept = kept[~described.flat[kept]]
     stored = described.hashes[kept, 0].copy()
@@ -66,14 +52,11 @@ def hash_candidates(
     for query, j, bits in zip(asked.tolist(), met.tolist(), distance.tolist(), strict=True):
         i, orientation = divmod(query, 8)
         # The turned first is like the second; each pair is met from both sides, one is enough.
+        if i > j:
+            i, j, orientation = j, i, inverse_orientation(orientation)
         if i < j:
             best[i, j] = min(best.get((i, j), (64, 0)), (bits, orientation))
-        elif i > j:
-            undone = inverse_orientation(orientation)
-            best[j, i] = min(best.get((j, i), (64, 0)), (bits, undone))
-    pairs = sorted(best)
-    candidates = [
-        Candidate(int(kept[i]), int(kept[j]), (Transform(0, 0),), best[i, j][1], whole=True)
-        for i, j in pairs
+    return [
+        Candidate(int(kept[i]), int(kept[j]), (Transform(0, 0),), orientation, bits)
+        for (i, j), (bits, orientation) in sorted(best.items())
     ]
-    return candidates, [best[pair][0] for pair in pairs]

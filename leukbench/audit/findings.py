@@ -1,8 +1,9 @@
-"""What an audit found, as data: written to ``audit.json``, shown as a table, read by others."""
+"""The findings of an audit, as data: written to ``audit.json``, shown as a table, read by others."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Literal, get_args
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
@@ -15,14 +16,7 @@ Kind = Literal[
     "label-conflict",
     "giveaway",
 ]
-KINDS: tuple[Kind, ...] = (
-    "identical-bytes",
-    "identical-pixels",
-    "near-duplicate",
-    "overlapping-field",
-    "label-conflict",
-    "giveaway",
-)
+KINDS: tuple[Kind, ...] = get_args(Kind)
 TITLES: dict[Kind, str] = {
     "identical-bytes": "byte-identical files",
     "identical-pixels": "identical pixels in different files",
@@ -31,7 +25,9 @@ TITLES: dict[Kind, str] = {
     "label-conflict": "same content under two labels",
     "giveaway": "file properties that give the class away",
 }
-_JOINING = KINDS[:4]
+IDENTICAL = KINDS[:2]
+PARTNERS = KINDS[:4]
+"""Kinds whose files show the same content, so that they belong to one group."""
 
 
 class _Frozen(BaseModel):
@@ -39,32 +35,21 @@ class _Frozen(BaseModel):
 
 
 class Finding(_Frozen):
-    """One thing that was found, and the files that show it.
-
-    Attributes
-    ----------
-    kind : str
-        One of `KINDS`.
-    files : tuple of str
-        Paths below the dataset's root; for a giveaway, one example of each value.
-    labels : tuple of str
-        Class of each of `files`.
-    measures : dict of str to float
-        ``distance``: bits of the perceptual hash that differ, 0..63. ``correlation``: normalised,
-        of the overlap, -1..1. ``share``: overlap as a share of the image, 0..1. ``statistic``:
-        correlation times the square root of the share. ``shift_x``, ``shift_y``: in pixels of the
-        working image, where the second lies on the first. ``scale``: of the second against the
-        first. ``accuracy``, ``majority``: of a rule by a file property and of the majority class,
-        0..1.
-    note : str
-        What else there is to say, in a few words.
-    """
+    """One fault of the dataset, and the files that show it."""
 
     kind: Kind
     files: tuple[str, ...]
+    """Paths below the dataset's root; for a giveaway, one example of each value."""
     labels: tuple[str, ...]
+    """Class of each of `files`."""
     measures: dict[str, float] = {}
+    """``distance``: bits of the perceptual hash that differ, 0..63. ``correlation``: normalised, of the
+    overlap, -1..1. ``share``: overlap as a share of the image, 0..1. ``statistic``: correlation times
+    the square root of the share. ``shift_x``, ``shift_y``: where the second lies on the first, in
+    pixels of the working image. ``scale``: of the second against the first. ``accuracy``,
+    ``majority``: of a rule by a file property and of the majority class, 0..1."""
     note: str = ""
+    """What else there is to say, in a few words."""
 
     @property
     def crosses_classes(self) -> bool:
@@ -73,97 +58,60 @@ class Finding(_Frozen):
 
 
 class NullDistribution(_Frozen):
-    """What random pairs of different classes reach under their best shift.
-
-    Attributes
-    ----------
-    pairs : int
-        Random pairs measured.
-    quantiles : dict of str to float
-        Of the statistic: correlation times square root of the overlap's share.
-    correlation_quantiles : dict of str to float
-        Of the correlation alone.
-    threshold : float
-        Least statistic of a pair that counts.
-    rule : str
-        Where the threshold comes from.
-    """
+    """How far random pairs of different classes agree under their best shift."""
 
     pairs: int
+    """Random pairs measured."""
     quantiles: dict[str, float]
+    """Of the statistic: correlation times square root of the overlap's share."""
     correlation_quantiles: dict[str, float]
     threshold: float
+    """A pair counts where its statistic is at least this."""
     rule: str
+    """Where the threshold comes from, in a sentence."""
 
 
 class FoldOverlap(_Frozen):
-    """Test images of one fold that have a partner in its training or validation part.
-
-    Attributes
-    ----------
-    fold : int
-        Number of the fold.
-    test : int
-        Test images.
-    identical, near, overlapping : int
-        Test images with a partner of that kind; one image may count under several.
-    leaked : int
-        Test images with any partner.
-    clean : tuple of str
-        Test images without.
-    examples : tuple of (str, str)
-        Up to five test images with the training image that is identical.
-    """
+    """Test images of one fold that have a partner in its training or validation part."""
 
     fold: int
     test: int
+    """Test images."""
     identical: int
     near: int
     overlapping: int
+    """Test images with a partner of that kind; one image may count under several."""
     leaked: int
+    """Test images with any partner."""
     clean: tuple[str, ...]
+    """Test images without."""
     examples: tuple[tuple[str, str], ...] = ()
+    """Up to five test images with the training image that is identical."""
 
 
 class AuditReport(_Frozen):
-    """Everything an audit found.
-
-    Attributes
-    ----------
-    dataset, fingerprint : str
-        Name and fingerprint of the dataset.
-    images : int
-        Images looked at.
-    counts : dict of str to int
-        Findings of each kind, all kinds named.
-    across_classes : dict of str to int
-        Of these, how many join two labels.
-    findings : tuple of Finding
-        By kind, then by files.
-    clusters : tuple of tuple of str
-        Images joined by duplicates and overlaps, two or more each: the proxy groups.
-    null : NullDistribution
-        Behind the threshold.
-    split : tuple of FoldOverlap
-        One for each fold; empty where no split was given.
-    settings : dict
-        Limits that were used.
-    seconds : dict of str to float
-        Time of each stage.
-    """
+    """All findings of an audit."""
 
     schema_version: Literal[1] = 1
     dataset: str
     fingerprint: str
     images: int
     counts: dict[str, int]
+    """Findings of each kind, all kinds named."""
     across_classes: dict[str, int]
+    """Of these, how many join two labels."""
     findings: tuple[Finding, ...]
+    """By kind, then by files."""
     clusters: tuple[tuple[str, ...], ...]
+    """Images joined by duplicates and overlaps, two or more each: the proxy groups."""
     null: NullDistribution
+    """Behind the threshold."""
     split: tuple[FoldOverlap, ...] = ()
+    """One for each fold; empty where no split was given."""
     settings: dict[str, float | int | str] = {}
+    """Limits that were used."""
     seconds: dict[str, float] = {}
+    """Time of each stage."""
 
     def to_frame(self) -> pd.DataFrame:
         """One row a finding: kind, files, labels, note, and a column for each measure."""
@@ -179,23 +127,21 @@ class AuditReport(_Frozen):
         ]
         return pd.DataFrame(rows) if rows else pd.DataFrame(columns=["kind", "files", "labels"])
 
-    def lines(self) -> list[str]:
+    def lines(self) -> Iterator[str]:
         """The report in a few sentences, for people."""
-        joined = sum(len(cluster) for cluster in self.clusters)
-        told = [f"{self.images} images of {self.dataset}."]
+        yield f"{self.images} images of {self.dataset}."
         for kind in KINDS:
             across = self.across_classes[kind]
-            crossing = f", {across} across classes" if across and kind in _JOINING else ""
-            told.append(f"{self.counts[kind]} {TITLES[kind]}{crossing}.")
-        told += [finding.note for finding in self.findings if finding.kind == "giveaway"]
-        told.append(
-            f"{joined} images stand in {len(self.clusters)} clusters of duplicates and overlaps "
-            "(proxy groups)."
+            crossing = f", {across} across classes" if across and kind in PARTNERS else ""
+            yield f"{self.counts[kind]} {TITLES[kind]}{crossing}."
+        yield from (finding.note for finding in self.findings if finding.kind == "giveaway")
+        yield (
+            f"{sum(map(len, self.clusters))} images stand in {len(self.clusters)} clusters of "
+            "duplicates and overlaps (proxy groups)."
         )
         for fold in self.split:
-            told.append(
+            yield (
                 f"Fold {fold.fold}: {fold.leaked} of {fold.test} test images have a partner in "
                 f"training ({fold.identical} identical, {fold.near} near-duplicate, "
-                f"{fold.overlapping} overlapping); {len(fold.clean)} are clean."
+                f"{fold.overlapping} overlapping); {len(fold.clean)} have none."
             )
-        return told

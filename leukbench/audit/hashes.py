@@ -54,17 +54,11 @@ def inverse_orientation(orientation: int) -> int:
 def cosine_coefficients(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
     """Lowest coefficients of the two-dimensional cosine transform (type II, not normalised).
 
-    Parameters
-    ----------
-    tiles : numpy.ndarray
-        Square grey images, shape ``(n, side, side)``.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape ``(n, 8, 8)``; the first axis after `n` is vertical frequency.
+    From square grey images ``(n, side, side)`` to ``(n, 8, 8)``, vertical frequency first.
     """
-    basis = _cosines(tiles.shape[-1])
+    side = tiles.shape[-1]
+    angles = (np.arange(side) + 0.5) * np.pi / side
+    basis = np.cos(np.arange(COEFFICIENTS)[:, None] * angles).astype(np.float32)
     return np.asarray(basis @ tiles @ basis.T, dtype=np.float32)
 
 
@@ -109,20 +103,14 @@ def near_pairs(
 
     Parameters
     ----------
-    queries, stored : numpy.ndarray of uint64
-        Shapes ``(m,)`` and ``(n,)``; the same array where pairs within one set are sought.
-    radius : int
-        Largest distance, 0..64.
-    tables : int
-        Samples of bits; more find more and take longer.
+    queries, stored : numpy.ndarray
+        The same array where pairs within one set are sought.
     crowd : int
         A bucket of more than this many stored hashes is passed over: what so many images share is
         a burned-in mark or empty ground, and says nothing.
     limit : int
         Most pairs that are kept, which bounds the memory: where there are more, the radius shrinks
         by a bit at a time until half as many are left.
-    seed : int
-        Of the samples.
 
     Returns
     -------
@@ -209,8 +197,3 @@ def _sample(hashes: Hashes, chosen: NDArray[np.int64]) -> NDArray[np.uint32]:
         value = (hashes >> np.uint64(bit)) & np.uint64(1)
         keys |= value.astype(np.uint32) << np.uint32(position)
     return keys
-
-
-def _cosines(side: int) -> NDArray[np.float32]:
-    places = (np.arange(side) + 0.5) * np.pi / side
-    return np.cos(np.arange(COEFFICIENTS)[:, None] * places[None, :]).astype(np.float32)

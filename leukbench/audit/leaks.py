@@ -15,28 +15,20 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier
 
-from leukbench.audit.findings import AuditReport, Finding, FoldOverlap
+from leukbench.audit.findings import IDENTICAL, AuditReport, Finding, FoldOverlap
 from leukbench.data.dataset import Dataset
 from leukbench.errors import LeakageError
 from leukbench.score.intervals import wilson
 
 GIVEAWAY_POINTS = 0.05
 FOLDS = 5
-IDENTICAL = ("identical-bytes", "identical-pixels")
-PARTNERS = (*IDENTICAL, "near-duplicate", "overlapping-field")
 _SHOWN = 5
 
 
 def label_conflicts(findings: Sequence[Finding]) -> list[Finding]:
     """Duplicates, exact or near, that stand under more than one label, as findings of their own."""
     return [
-        Finding(
-            kind="label-conflict",
-            files=finding.files,
-            labels=finding.labels,
-            measures=finding.measures,
-            note=finding.kind,
-        )
+        finding.model_copy(update={"kind": "label-conflict", "note": finding.kind})
         for finding in findings
         if finding.kind in (*IDENTICAL, "near-duplicate") and finding.crosses_classes
     ]
@@ -47,19 +39,12 @@ def giveaways(dataset: Dataset, properties: Mapping[str, Sequence[str]]) -> list
 
     A rule that names, for each value of the property, the class most frequent there is measured by
     stratified cross-validation. It is a finding where the lower end of its accuracy's Wilson
-    interval exceeds the share of the majority class by five points or more.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        The images.
-    properties : mapping of str to sequence of str
-        Value of each property for each image.
+    interval exceeds the share of the majority class by five points or more. `properties` holds the
+    value of each property for each image.
     """
-    found = []
-    counts = Counter(dataset.labels.tolist())
-    majority = max(counts.values()) / len(dataset)
-    folds = min(FOLDS, *counts.values())
+    findings = []
+    majority = max(dataset.counts.values()) / len(dataset)
+    folds = min(FOLDS, *dataset.counts.values())
     if folds < 2:
         return []
     for name, values in properties.items():
@@ -71,10 +56,9 @@ def giveaways(dataset: Dataset, properties: Mapping[str, Sequence[str]]) -> list
         folding = StratifiedKFold(folds, shuffle=True, random_state=0)
         guessed = cross_val_predict(rule, column, dataset.targets, cv=folding)
         right = int((guessed == dataset.targets).sum())
-        if wilson(right, len(dataset))[0] < majority + GIVEAWAY_POINTS:
-            continue
-        found.append(_giveaway(dataset, name, values, right / len(dataset), majority))
-    return found
+        if wilson(right, len(dataset))[0] >= majority + GIVEAWAY_POINTS:
+            findings.append(_giveaway(dataset, name, values, right / len(dataset), majority))
+    return findings
 
 
 def components(count: int, links: Iterable[tuple[int, int]]) -> NDArray[np.int64]:
@@ -93,20 +77,14 @@ def split_overlap(
 ) -> list[FoldOverlap]:
     """Which test images have a partner in the training or validation part, fold by fold.
 
-    Parameters
-    ----------
-    findings : sequence of Finding
-        Duplicates and overlaps.
-    split : pandas.DataFrame
-        Columns fold, part, image.
-    same : mapping of str to str
-        For each image, the first one with the same pixels. A partner of one is a partner of all.
+    `same` names, for each image, the first one with the same pixels: a partner of one is a partner of
+    all.
     """
     partners = _partners(findings, same)
     copies: dict[str, list[str]] = defaultdict(list)
     for image, first in same.items():
         copies[first].append(image)
-    told = []
+    folds = []
     for fold, rows in split.groupby("fold", sort=True):
         held = rows["part"] == "test"
         tested = [str(image) for image in rows.loc[held, "image"]]
@@ -126,7 +104,7 @@ def split_overlap(
             tally.update(kinds | ({"leaked"} if kinds else set()))
             if not kinds:
                 clean.append(image)
-        told.append(
+        folds.append(
             FoldOverlap(
                 fold=int(str(fold)),
                 test=len(tested),
@@ -138,23 +116,14 @@ def split_overlap(
                 examples=tuple(examples[:_SHOWN]),
             )
         )
-    return told
+    return folds
 
 
 def refuse_leakage(report: AuditReport, allow: bool) -> None:
-    """Stop where the same image stands in training and test and the protocol does not allow it.
-
-    Raises
-    ------
-    LeakageError
-        Naming how many, and two of the files.
-    """
-    if allow:
+    """Raise a LeakageError where the same image stands in training and test, unless that is allowed."""
+    worst = max(report.split, key=lambda fold: fold.identical, default=None)
+    if allow or worst is None or not worst.identical:
         return
-    leaking = [fold for fold in report.split if fold.identical]
-    if not leaking:
-        return
-    worst = max(leaking, key=lambda fold: fold.identical)
     test, train = worst.examples[0]
     raise LeakageError(
         f"{worst.identical} of {worst.test} test images of fold {worst.fold} have an identical "
@@ -172,7 +141,7 @@ def _giveaway(
         table[value][label] += 1
         example.setdefault(value, index)
     common = sorted(table, key=lambda value: (-table[value].total(), value))[:_SHOWN]
-    told = "; ".join(
+    shares = "; ".join(
         f"{value}: " + ", ".join(f"{label} {n}" for label, n in sorted(table[value].items()))
         for value in common
     )
@@ -182,7 +151,7 @@ def _giveaway(
         files=tuple(dataset.paths[example[value]] for value in common),
         labels=tuple(str(dataset.labels[example[value]]) for value in common),
         measures={"accuracy": accuracy, "majority": majority, "values": len(table)},
-        note=f"{name} alone gives {accuracy:.3f} accuracy ({told}{more})",
+        note=f"{name} alone gives {accuracy:.3f} accuracy ({shares}{more})",
     )
 
 

@@ -1,6 +1,6 @@
 """Overlapping fields of view: crops of one smear that were shifted, or slightly scaled.
 
-Keypoints that come back in a shifted field vote for a shift; pairs of images with enough votes for
+Keypoints that are seen again in a shifted field vote for a shift; pairs of images with enough votes for
 one shift are candidates; each is checked by the correlation of its overlap, against what random
 pairs of different classes reach under their best shift.
 """
@@ -16,7 +16,6 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from leukbench.audit.alignment import (
-    NO_AGREEMENT,
     Agreement,
     Plain,
     Transform,
@@ -25,6 +24,7 @@ from leukbench.audit.alignment import (
     flatten,
 )
 from leukbench.audit.describe import Described, working_image
+from leukbench.audit.findings import NullDistribution
 from leukbench.audit.hashes import inverse_orientation, near_pairs, orient
 from leukbench.data.dataset import Dataset
 from leukbench.data.preprocess import read_image
@@ -41,53 +41,24 @@ NULL_MINIMUM = 30
 NULL_QUANTILE = 0.99
 NULL_FACTOR = 1.7
 FALLBACK_THRESHOLD = 0.4
+QUANTILES = (0.5, 0.9, 0.99, 1.0)
 SCALES = (0.8, 1.25)
 _BATCH = 64
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """Two images that may show the same, and how the second would lie on the first.
-
-    Attributes
-    ----------
-    first, second : int
-        Positions in the dataset, the smaller first.
-    proposals : tuple of Transform
-        To be tried.
-    orientation : int
-        What turns the first into the second, by number in `ORIENTATIONS`.
-    whole : bool
-        Whether the second shows all of the first, in whatever size.
-    """
+    """Two images that may show the same, and how the second would lie on the first."""
 
     first: int
     second: int
+    """Positions in the dataset, the smaller first."""
     proposals: tuple[Transform, ...]
+    """To be tried."""
     orientation: int = 0
-    whole: bool = False
-
-
-@dataclass(frozen=True)
-class Null:
-    """What random pairs of different classes reach under their best shift, and what follows.
-
-    Attributes
-    ----------
-    statistics : numpy.ndarray
-        Correlation times square root of the share, one for each random pair.
-    correlations : numpy.ndarray
-        The correlation of the same overlaps.
-    threshold : float
-        A pair counts where its statistic is at least this.
-    rule : str
-        How the threshold was found, in a sentence.
-    """
-
-    statistics: NDArray[np.float64]
-    correlations: NDArray[np.float64]
-    threshold: float
-    rule: str
+    """What turns the first into the second, by number in `ORIENTATIONS`."""
+    distance: int | None = None
+    """Bits of the hashes that differ, where the whole images are alike; None for overlapping fields."""
 
 
 def overlap_candidates(
@@ -96,21 +67,8 @@ def overlap_candidates(
     """Pairs of images whose keypoints vote for one shift.
 
     Two votes make a candidate. Where that gives more candidates than two an image (and 5,000), as
-    chance has more room among more images, as many votes are needed as keep to that.
-
-    Parameters
-    ----------
-    described : Described
-        Of all images.
-    kept : numpy.ndarray
-        Images to compare, ascending: one of each set of identical ones.
-
-    Returns
-    -------
-    candidates : list of Candidate
-        Each pair once.
-    votes : int
-        Votes that were needed.
+    chance has more room among more images, as many votes are needed as keep to that: their number is
+    the second result. `kept` holds one of each set of identical images, ascending.
     """
     use = np.isin(described.owner, kept)
     owner, hashes = described.owner[use], described.patches[use]
@@ -144,42 +102,33 @@ def check(
     parts = Parallel(n_jobs=jobs, prefer="threads")(
         delayed(_check_batch)(dataset, [candidates[k] for k in batch], step) for batch in batches
     )
-    found: list[Agreement] = [NO_AGREEMENT] * len(candidates)
-    for batch, part in zip(batches, parts, strict=True):
-        for k, agreement in zip(batch, part, strict=True):
-            found[k] = agreement
-    return found
+    in_order = dict(zip(order, (agreement for part in parts for agreement in part), strict=True))
+    return [in_order[k] for k in range(len(candidates))]
 
 
 def null_distribution(
-    dataset: Dataset, kept: NDArray[np.int64], step: float, *, seed: int = 0, jobs: int = -1
-) -> Null:
+    dataset: Dataset, kept: NDArray[np.int64], step: float, jobs: int = -1
+) -> NullDistribution:
     """Agreement of random pairs of different classes under the best of all shifts.
 
     Images of different classes come from different patients, so their agreement is chance. The
     threshold is 1.7 times its 99 % quantile, which a few real duplicates under two labels cannot
-    move; how many standard deviations that is from the mean stands in the rule.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        The images.
-    kept : numpy.ndarray
-        One of each set of identical images.
-    step : float
-        Of the geometry.
-    seed, jobs : int
-        Of the random pairs; threads.
+    move; how many standard deviations that is from the mean stands in the rule. `kept` holds one of
+    each set of identical images.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     first = rng.choice(kept, size=NULL_PAIRS)
     second = rng.choice(kept, size=NULL_PAIRS)
     unlike = dataset.targets[first] != dataset.targets[second]
     pairs = sorted({(int(i), int(j)) for i, j in zip(first[unlike], second[unlike], strict=True)})
     if len(pairs) < NULL_MINIMUM:
-        empty = np.empty(0)
-        rule = f"fewer than {NULL_MINIMUM} pairs of different classes: a fixed threshold"
-        return Null(empty, empty, FALLBACK_THRESHOLD, rule)
+        return NullDistribution(
+            pairs=0,
+            quantiles={},
+            correlation_quantiles={},
+            threshold=FALLBACK_THRESHOLD,
+            rule=f"fewer than {NULL_MINIMUM} pairs of different classes: a fixed threshold",
+        )
     batches = [pairs[i : i + _BATCH] for i in range(0, len(pairs), _BATCH)]
     parts = Parallel(n_jobs=jobs, prefer="threads")(
         delayed(_null_batch)(dataset, batch, step) for batch in batches
@@ -188,15 +137,20 @@ def null_distribution(
     statistics = np.array([agreement.statistic for agreement in agreements])
     threshold = float(NULL_FACTOR * np.quantile(statistics, NULL_QUANTILE))
     away = (threshold - statistics.mean()) / max(float(statistics.std()), 1e-9)
-    return Null(
-        statistics=statistics,
-        correlations=np.array([agreement.correlation for agreement in agreements]),
+    return NullDistribution(
+        pairs=len(pairs),
+        quantiles=_quantiles(statistics),
+        correlation_quantiles=_quantiles([agreement.correlation for agreement in agreements]),
         threshold=threshold,
         rule=(
             f"{NULL_FACTOR} times the {NULL_QUANTILE:.0%} quantile of {len(pairs)} random pairs of "
             f"different classes, {away:.1f} standard deviations above their mean"
         ),
     )
+
+
+def _quantiles(values: NDArray[np.float64] | Sequence[float]) -> dict[str, float]:
+    return {f"{q:g}": round(float(np.quantile(values, q)), 4) for q in QUANTILES}
 
 
 def _voted_pairs(
@@ -215,9 +169,9 @@ def _voted_pairs(
         counts.append(votes[strong])
     voted, votes = np.concatenate(pairs), np.concatenate(counts)
     needed = VOTES
-    while len(found := np.unique(voted[votes >= needed])) > most:
+    while len(strong_pairs := np.unique(voted[votes >= needed])) > most:
         needed += 1
-    return found, needed
+    return strong_pairs, needed
 
 
 def _proposals(points: NDArray[np.int64], onto: NDArray[np.int64]) -> tuple[Transform, ...]:
@@ -244,23 +198,20 @@ def _read(dataset: Dataset, index: int, step: float) -> Plain:
 
 
 def _check_batch(dataset: Dataset, batch: Sequence[Candidate], step: float) -> list[Agreement]:
-    found = []
+    agreements = []
     held, first = -1, np.empty((0, 0), np.float32)
     for candidate in batch:
         if candidate.first != held:
             held, first = candidate.first, _read(dataset, candidate.first, step)
         second = _read(dataset, candidate.second, step)
         second = np.ascontiguousarray(orient(second, inverse_orientation(candidate.orientation)))
-        if candidate.whole and second.shape != first.shape:
+        if candidate.distance is not None and second.shape != first.shape:
             second = cv2.resize(second, first.shape[::-1], interpolation=cv2.INTER_AREA)
-        agreements = [agree(first, second, proposal) for proposal in candidate.proposals]
-        found.append(max(agreements, key=lambda agreement: agreement.statistic))
-    return found
+        tried = (agree(first, second, proposal) for proposal in candidate.proposals)
+        agreements.append(max(tried, key=lambda agreement: agreement.statistic))
+    return agreements
 
 
 def _null_batch(dataset: Dataset, batch: Sequence[tuple[int, int]], step: float) -> list[Agreement]:
-    found = []
-    for i, j in batch:
-        first, second = _read(dataset, i, step), _read(dataset, j, step)
-        found.append(agree(first, second, best_shift(first, second)))
-    return found
+    pairs = ((_read(dataset, i, step), _read(dataset, j, step)) for i, j in batch)
+    return [agree(first, second, best_shift(first, second)) for first, second in pairs]

@@ -19,19 +19,19 @@ def check_comparable(run: RunFolder, baseline: RunFolder) -> None:
         case "protocol":
             before, after = (side.protocol.model_dump(mode="json") for side in (old, new))
             differences = "; ".join(_protocol_differences(before, after))
-            what = f"follows another protocol than --baseline {baseline.path}"
+            what = f"follows another protocol than the baseline {baseline.path}"
             how = differences or "the fingerprints differ"
         case "dataset":
-            what = f"is of another dataset than --baseline {baseline.path}"
+            what = f"is of another dataset than the baseline {baseline.path}"
             how = _dataset_difference(old.dataset, new.dataset)
         case "split":
-            what = f"has another split than --baseline {baseline.path}"
+            what = f"has another split than the baseline {baseline.path}"
             how = _split_difference(baseline, run)
         case None:
             return
     raise UsageError(
         f"{run.path} {what} ({how}): compare runs of one protocol, dataset and split, or pass "
-        "--update to replace the baseline."
+        "`update=True` to replace the baseline."
     )
 
 
@@ -50,11 +50,8 @@ def _protocol_differences(
 
 
 def _dataset_difference(old: DatasetDescription, new: DatasetDescription) -> str:
-    for key, what in (
-        ("name", "the name"),
-        ("images", "images"),
-        ("counts", "images of the classes"),
-    ):
+    names = {"name": "the name", "images": "images", "counts": "images of the classes"}
+    for key, what in names.items():
         if getattr(old, key) != getattr(new, key):
             return f"{what} {getattr(new, key)}, was {getattr(old, key)}"
     return f"fingerprint {new.fingerprint[:12]}, was {old.fingerprint[:12]}"

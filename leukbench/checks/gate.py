@@ -1,6 +1,6 @@
 """A run against a baseline, like with like: what fell, by how much, and whether by chance.
 
-A baseline is a run folder that was put aside on purpose. Trials are paired by model, fold and seed;
+A baseline is a run folder that was kept on purpose. Trials are paired by model, fold and seed;
 another protocol, dataset or split is refused, since its numbers answer another question.
 """
 
@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from statistics import median
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -19,9 +21,9 @@ from leukbench.checks.comparable import check_comparable
 from leukbench.errors import UsageError, did_you_mean
 from leukbench.records import TrialRecord
 from leukbench.runfolder import RunFolder
-from leukbench.score.members import ModelTrials, fold_mean, models_of
-from leukbench.score.metrics import LOWER_IS_BETTER, METRICS, scores_of
-from leukbench.score.trials import TrialPredictions
+from leukbench.score.arrays import TrialPredictions
+from leukbench.score.members import ModelTrials, models_of
+from leukbench.score.metrics import METRICS
 
 TOLERANCE = 0.01
 ALPHA = 0.05
@@ -35,7 +37,11 @@ COST_NOISE = 1.2
 """Ratio of a time or of memory, either way, below which nothing is said."""
 
 _EPSILON = 1e-12
-_Place = tuple[int, int]
+
+Kind = Literal[
+    "missing", "failed", "degenerate", "score", "cost", "fewer", "precision", "recovered", "new"
+]
+_STATES = ("missing", "failed", "degenerate")
 
 
 @dataclass(frozen=True)
@@ -44,11 +50,6 @@ class Change:
 
     Attributes
     ----------
-    model : str
-        Name of the model.
-    kind : str
-        ``missing``, ``failed``, ``degenerate``, ``score``, ``cost``, ``fewer``, ``precision``,
-        ``recovered`` or ``new``.
     metric : str
         Which score or cost; empty for the other kinds.
     before, after : float or None
@@ -63,7 +64,7 @@ class Change:
     """
 
     model: str
-    kind: str
+    kind: Kind
     metric: str = ""
     before: float | None = None
     after: float | None = None
@@ -74,14 +75,12 @@ class Change:
     @property
     def difference(self) -> float | None:
         """Run minus baseline."""
-        if self.before is None or self.after is None:
-            return None
-        return self.after - self.before
+        return None if self.before is None or self.after is None else self.after - self.before
 
     @property
     def order(self) -> tuple[bool, int, float]:
         """Sort key: what fails first; then states, scores, costs, remarks; each by its size."""
-        rank = {"missing": 0, "failed": 0, "degenerate": 0, "score": 1, "cost": 2}.get(self.kind, 3)
+        rank = {**dict.fromkeys(_STATES, 0), "score": 1, "cost": 2}.get(self.kind, 3)
         size = abs(self.difference or 0.0)
         if self.kind == "cost" and self.before and self.after:
             size = abs(math.log(self.after / self.before))
@@ -94,16 +93,12 @@ class GateResult:
 
     Attributes
     ----------
-    run, baseline : RunFolder
-        What was compared.
     changes : tuple of Change
         Failing ones first, each part sorted by size.
     checked : mapping of str to tuple of str
         What was looked at, by model: metrics and ``trials``.
     trials : int
         Pairs of trials.
-    tolerance, alpha : float
-        The rules.
     same_machine : bool
         Whether any time or memory could be compared.
     """
@@ -128,6 +123,30 @@ class GateResult:
         return not self.failures
 
 
+@dataclass(frozen=True)
+class Twins:
+    """One model's trials in the baseline and in the run, by fold and seed."""
+
+    model: str
+    before: Mapping[tuple[int, int], TrialRecord]
+    after: Mapping[tuple[int, int], TrialRecord]
+
+    @cached_property
+    def pairs(self) -> list[tuple[TrialRecord, TrialRecord]]:
+        """Records of the same fold and seed."""
+        return [(b, self.after[key]) for key, b in self.before.items() if key in self.after]
+
+    @cached_property
+    def scored(self) -> list[tuple[TrialRecord, TrialRecord]]:
+        """Those of which both left predictions."""
+        return [(b, a) for b, a in self.pairs if b.scored and a.scored]
+
+    @cached_property
+    def same_machine(self) -> list[tuple[TrialRecord, TrialRecord]]:
+        """Those of which times and memory can be compared."""
+        return [(b, a) for b, a in self.scored if (b.machine, b.threads) == (a.machine, a.threads)]
+
+
 def compare_with_baseline(
     run: Path,
     baseline: Path,
@@ -147,8 +166,6 @@ def compare_with_baseline(
 
     Parameters
     ----------
-    run, baseline : Path
-        Run folders.
     tolerance : float
         In units of the score, 0 to 1.
     metrics : sequence of str
@@ -166,137 +183,105 @@ def compare_with_baseline(
     _check_options(tolerance, metrics, max_slowdown)
     if not (Path(baseline) / "run.json").is_file():
         raise UsageError(
-            f"--baseline {baseline} is no run folder: name a run to compare with, or pass --update "
-            "to make this run the baseline."
+            f"`baseline={baseline}` is no run folder: name a run to compare with, or pass "
+            "`update=True` to make this run the baseline."
         )
     new, old = RunFolder(run), RunFolder(baseline)
     check_comparable(new, old)
-    before, after = _by_model(old), _by_model(new)
-    pairs = {model: _pairs(before[model], after[model]) for model in before if model in after}
-    scored = {
-        model: [place for place, (b, a) in own.items() if b.scored and a.scored]
-        for model, own in pairs.items()
-    }
-    kept = {model: places for model, places in scored.items() if places}
-    changes = list(_status_changes(before, after, pairs))
+    twins = _twins(old, new)
+    kept = [one for one in twins if one.scored]
+    changes = [change for one in twins for change in _status_changes(one)]
     changes += _score_changes(old, new, kept, metrics, tolerance, alpha)
-    same_machine = False
-    for model, places in kept.items():
-        twins = [pairs[model][place] for place in places]
-        here = [(b, a) for b, a in twins if b.machine == a.machine and b.threads == a.threads]
-        same_machine |= bool(here)
-        changes += _cost_changes(model, here, max_slowdown)
-        changes += _precision_changes(model, twins)
-    changes.sort(key=lambda change: change.order)
+    for one in kept:
+        changes += _cost_changes(one, max_slowdown)
+        changes += _precision_changes(one)
     return GateResult(
         run=new,
         baseline=old,
-        changes=tuple(changes),
-        checked={
-            model: ("trials", *(metrics if model in kept else ()))
-            for model in dict.fromkeys([*before, *after])
-        },
-        trials=sum(len(places) for places in kept.values()),
+        changes=tuple(sorted(changes, key=lambda change: change.order)),
+        checked={o.model: ("trials", *(metrics if o.scored else ())) for o in twins},
+        trials=sum(len(one.scored) for one in kept),
         tolerance=tolerance,
         alpha=alpha,
-        same_machine=same_machine,
+        same_machine=any(one.same_machine for one in kept),
     )
 
 
 def _check_options(tolerance: float, metrics: Sequence[str], max_slowdown: float | None) -> None:
     if not 0 <= tolerance <= 1:
-        raise UsageError(f"--tolerance {tolerance} does not fit: give a number from 0 to 1.")
+        raise UsageError(f"`tolerance={tolerance}` does not fit: give a number from 0 to 1.")
     if max_slowdown is not None and max_slowdown < 1:
-        raise UsageError(f"--max-slowdown {max_slowdown} does not fit: give a ratio from 1.")
+        raise UsageError(f"`max_slowdown={max_slowdown}` does not fit: give a ratio from 1.")
     for name in metrics:
         if name not in METRICS:
             raise UsageError(
-                f"--metrics {name} is unknown{did_you_mean(name, METRICS)}: "
+                f"`metrics={name}` is unknown{did_you_mean(name, METRICS)}: "
                 f"take some of {', '.join(METRICS)}."
             )
 
 
-def _by_model(folder: RunFolder) -> dict[str, dict[_Place, TrialRecord]]:
-    found: dict[str, dict[_Place, TrialRecord]] = {}
-    for record in folder.records:
-        found.setdefault(record.model, {})[record.fold, record.seed] = record
-    return found
+def _twins(baseline: RunFolder, run: RunFolder) -> list[Twins]:
+    sides: list[dict[str, dict[tuple[int, int], TrialRecord]]] = [{}, {}]
+    for side, folder in zip(sides, (baseline, run), strict=True):
+        for record in folder.records:
+            side.setdefault(record.model, {})[record.fold, record.seed] = record
+    names = dict.fromkeys([*sides[0], *sides[1]])
+    return [Twins(name, *(side.get(name, {}) for side in sides)) for name in names]
 
 
-def _pairs(
-    before: Mapping[_Place, TrialRecord], after: Mapping[_Place, TrialRecord]
-) -> dict[_Place, tuple[TrialRecord, TrialRecord]]:
-    return {place: (record, after[place]) for place, record in before.items() if place in after}
-
-
-def _status_changes(
-    before: Mapping[str, Mapping[_Place, TrialRecord]],
-    after: Mapping[str, Mapping[_Place, TrialRecord]],
-    pairs: Mapping[str, Mapping[_Place, tuple[TrialRecord, TrialRecord]]],
-) -> Iterator[Change]:
-    """Models and trials that came, went, failed or recovered."""
-    for model, own in before.items():
-        if not any(record.scored for record in own.values()):
-            continue
-        both = pairs.get(model, {})
-        if not both:
-            why = "the run has no trial of it" + (
-                " of these folds and seeds" if model in after else ""
+def _status_changes(own: Twins) -> Iterator[Change]:
+    """Whether the model came, went, failed or recovered."""
+    if not own.before:
+        yield Change(own.model, "new", detail="the baseline has no trial of it")
+    lost = sum(b.scored and key not in own.after for key, b in own.before.items())
+    if lost and not own.pairs:
+        why = "the run has no trial of it" + (" of these folds and seeds" if own.after else "")
+        yield Change(own.model, "missing", failing=True, detail=why)
+    elif lost:
+        detail = f"{lost} of {len(own.before)} trials are not in the run"
+        yield Change(own.model, "fewer", detail=detail)
+    states: dict[Kind, list[TrialRecord]] = {
+        "failed": [a for b, a in own.pairs if b.scored and not a.scored],
+        "degenerate": [a for b, a in own.pairs if (b.status, a.status) == ("ok", "degenerate")],
+        "recovered": [a for b, a in own.pairs if b.status != "ok" and a.status == "ok"],
+    }
+    for kind, records in states.items():
+        if records:
+            first = records[0]
+            reason = f" ({first.reason})" if first.reason else ""
+            detail = (
+                f"{len(records)} of {len(own.pairs)} trials {first.status}, "
+                f"first fold {first.fold}, seed {first.seed}{reason}"
             )
-            yield Change(model, "missing", failing=True, detail=why)
-            continue
-        lost = sum(record.scored and place not in both for place, record in own.items())
-        if lost:
-            yield Change(model, "fewer", detail=f"{lost} of {len(own)} trials are not in the run")
-    for model, own_pairs in pairs.items():
-        twins = list(own_pairs.values())
-        failed = [a for b, a in twins if b.scored and not a.scored]
-        sunk = [a for b, a in twins if b.status == "ok" and a.status == "degenerate"]
-        risen = [a for b, a in twins if b.status != "ok" and a.status == "ok"]
-        for kind, records in (("failed", failed), ("degenerate", sunk), ("recovered", risen)):
-            if records:
-                first = records[0]
-                where = f"fold {first.fold}, seed {first.seed}"
-                reason = f" ({first.reason})" if first.reason else ""
-                detail = (
-                    f"{len(records)} of {len(twins)} trials {first.status}, first {where}{reason}"
-                )
-                yield Change(model, kind, failing=kind != "recovered", detail=detail)
-    for model in after:
-        if model not in before:
-            yield Change(model, "new", detail="the baseline has no trial of it")
+            yield Change(own.model, kind, failing=kind in _STATES, detail=detail)
 
 
 def _score_changes(
     baseline: RunFolder,
     run: RunFolder,
-    kept: Mapping[str, Sequence[_Place]],
+    kept: Sequence[Twins],
     metrics: Sequence[str],
     tolerance: float,
     alpha: float,
 ) -> Iterator[Change]:
-    if not kept:
-        return
-    watched = tuple(dict.fromkeys(("accuracy", *metrics)))
+    """Differences of the scores; a model of which no prediction differs needs none computed."""
     pairs = _changed(_trials(baseline, kept), _trials(run, kept))
     if not pairs:
         return
+    watched = tuple(dict.fromkeys(("accuracy", *metrics)))
     before = {model.model: model for model in models_of(old for old, _ in pairs)}
     after = {model.model: model for model in models_of(new for _, new in pairs)}
-    p_values = {n: _paired_p(before[n], after[n]) if n in before else 1.0 for n in kept}
-    adjusted = _holm(p_values)
+    adjusted = _adjusted_p([one.model for one in kept], before, after)
     for name in before:
-        old, new = _mean_scores(before[name], watched), _mean_scores(after[name], watched)
+        old, new = before[name].mean_scores(watched), after[name].mean_scores(watched)
         for metric in watched:
             difference = new[metric] - old[metric]
-            if math.isnan(difference):
-                if math.isnan(new[metric]) and not math.isnan(old[metric]):
-                    detail = "there is no such value any more"
-                    yield Change(name, "score", metric, old[metric], failing=True, detail=detail)
+            if math.isnan(new[metric]) and not math.isnan(old[metric]):
+                detail = "there is no such value any more"
+                yield Change(name, "score", metric, old[metric], failing=True, detail=detail)
+            if math.isnan(difference) or abs(difference) <= _EPSILON:
                 continue
-            if abs(difference) <= _EPSILON:
-                continue
-            worse = difference if metric in LOWER_IS_BETTER else -difference
+            worse = -difference if METRICS[metric].higher_is_better else difference
             p = adjusted[name] if metric == "accuracy" else None
             significant = p is not None and p < alpha and worse > 0
             beyond = worse > tolerance + _EPSILON
@@ -311,25 +296,30 @@ def _score_changes(
 
 
 def _trials(
-    folder: RunFolder, kept: Mapping[str, Sequence[_Place]]
+    folder: RunFolder, kept: Sequence[Twins]
 ) -> dict[tuple[str, int, int], TrialPredictions]:
-    wanted = {(model, *place) for model, places in kept.items() for place in places}
-    named = {(trial.model, trial.fold, trial.seed): trial for trial in folder.trials()}
-    return {place: trial for place, trial in named.items() if place in wanted}
+    wanted = {(one.model, b.fold, b.seed) for one in kept for b, _ in one.scored}
+    keyed = {(trial.model, trial.fold, trial.seed): trial for trial in folder.trials()}
+    return {key: trial for key, trial in keyed.items() if key in wanted}
 
 
 def _changed(
     before: Mapping[tuple[str, int, int], TrialPredictions],
     after: Mapping[tuple[str, int, int], TrialPredictions],
 ) -> list[tuple[TrialPredictions, TrialPredictions]]:
-    """Pairs of trials of the models of which any prediction differs; the others need no score."""
-    models = {place[0] for place, old in before.items() if not old.frame.equals(after[place].frame)}
-    return [(old, after[place]) for place, old in before.items() if place[0] in models]
+    """Pairs of trials of the models of which any prediction differs."""
+    models = {old.model for key, old in before.items() if not old.frame.equals(after[key].frame)}
+    return [(old, after[key]) for key, old in before.items() if old.model in models]
 
 
-def _mean_scores(model: ModelTrials, metrics: Sequence[str]) -> dict[str, float]:
-    scores = [scores_of(member.arrays, metrics) for member in model.members]
-    return {name: fold_mean([one[name] for one in scores], model.members) for name in metrics}
+def _adjusted_p(
+    models: Sequence[str], before: Mapping[str, ModelTrials], after: Mapping[str, ModelTrials]
+) -> dict[str, float]:
+    """Holm's p over all models; one of which no prediction differs enters with 1."""
+    from leukbench.score.paired import holm
+
+    p = [_paired_p(before[n], after[n]) if n in before else 1.0 for n in models]
+    return dict(zip(models, holm(np.array(p)).tolist(), strict=True))
 
 
 def _paired_p(before: ModelTrials, after: ModelTrials) -> float:
@@ -356,34 +346,23 @@ def _paired_p(before: ModelTrials, after: ModelTrials) -> float:
     )
 
 
-def _holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    from statsmodels.stats.multitest import multipletests
-
-    adjusted = multipletests(list(p_values.values()), method="holm")[1]
-    return dict(zip(p_values, map(float, adjusted), strict=True))
-
-
-def _cost_changes(
-    model: str, twins: Sequence[tuple[TrialRecord, TrialRecord]], max_slowdown: float | None
-) -> Iterator[Change]:
+def _cost_changes(own: Twins, max_slowdown: float | None) -> Iterator[Change]:
     for cost, noise in COSTS.items():
-        values = [(getattr(b, cost), getattr(a, cost)) for b, a in twins]
-        known = [(b, a) for b, a in values if b and a]
-        if not known:
+        values = [(getattr(b, cost), getattr(a, cost)) for b, a in own.same_machine]
+        measured = [(b, a) for b, a in values if b and a]
+        if not measured:
             continue
-        before, after = median(b for b, _ in known), median(a for _, a in known)
+        before, after = median(b for b, _ in measured), median(a for _, a in measured)
         ratio = after / before
         beyond_noise = abs(after - before) > noise
         failing = max_slowdown is not None and ratio > max_slowdown and beyond_noise
         if not failing and (not beyond_noise or 1 / COST_NOISE < ratio < COST_NOISE):
             continue
         detail = f"{ratio:.2f} times" + (f", more than {max_slowdown:g}" if failing else "")
-        yield Change(model, "cost", cost, before, after, failing=failing, detail=detail)
+        yield Change(own.model, "cost", cost, before, after, failing=failing, detail=detail)
 
 
-def _precision_changes(
-    model: str, twins: Sequence[tuple[TrialRecord, TrialRecord]]
-) -> Iterator[Change]:
-    found = {(b.precision, a.precision) for b, a in twins if b.precision != a.precision}
-    for before, after in sorted(found):
-        yield Change(model, "precision", detail=f"trained in {after}, the baseline in {before}")
+def _precision_changes(own: Twins) -> Iterator[Change]:
+    differing = {(b.precision, a.precision) for b, a in own.scored if b.precision != a.precision}
+    for before, after in sorted(differing):
+        yield Change(own.model, "precision", detail=f"trained in {after}, the baseline in {before}")

@@ -17,6 +17,7 @@ from leukbench.errors import DataError, UsageError
 from leukbench.files import write_text
 from leukbench.records import read_json
 from leukbench.runfolder import RunFolder
+from leukbench.score.metrics import METRICS
 
 BASELINE_FILES = (
     "run.json", "split.csv", "audit.json", "comparison.csv", "comparison.md", "comparison.tex",
@@ -95,29 +96,21 @@ def as_json(result: GateResult) -> dict[str, Any]:
 
 def as_junit(result: GateResult) -> str:
     """JUnit XML: a suite a model, a case a score, and one for its trials' states."""
-    failures = len(_failing_cases(result))
-    cases = sum(len(what) for what in result.checked.values())
-    root = ET.Element(
-        "testsuites", name="leukbench gate", tests=str(cases), failures=str(failures), errors="0"
-    )
+    root = ET.Element("testsuites", name="leukbench gate")
     for model, checked in result.checked.items():
         own = [change for change in result.failures if change.model == model]
-        names = list(dict.fromkeys([*checked, *(c.metric for c in own if c.metric)]))
-        suite = ET.SubElement(root, "testsuite", name=_xml(model), tests=str(len(names)))
-        failed = 0
-        for name in names:
+        suite = ET.SubElement(root, "testsuite", name=_xml(model))
+        for name in dict.fromkeys([*checked, *(c.metric for c in own if c.metric)]):
             case = ET.SubElement(suite, "testcase", classname=_xml(f"gate.{model}"), name=name)
-            found = [change for change in own if (change.metric or "trials") == name]
-            if found:
-                failed += 1
-                lines = "\n".join(describe(change) for change in found)
-                failure = ET.SubElement(
-                    case, "failure", type=found[0].kind, message=_xml(describe(found[0]))
-                )
-                failure.text = _xml(lines)
-        suite.set("failures", str(failed))
-        suite.set("errors", "0")
-    root.set("tests", str(len(root.findall(".//testcase"))))
+            failing = [change for change in own if (change.metric or "trials") == name]
+            if failing:
+                lines = [_xml(describe(change)) for change in failing]
+                failure = ET.SubElement(case, "failure", type=failing[0].kind, message=lines[0])
+                failure.text = "\n".join(lines)
+    for part in (root, *root):
+        part.set("tests", str(len(part.findall(".//testcase"))))
+        part.set("failures", str(len(part.findall(".//failure"))))
+        part.set("errors", "0")
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
@@ -152,22 +145,20 @@ def update_baseline(run: Path, baseline: Path) -> RunFolder:
 
     Raises
     ------
-    UsageError
-        Where the two folders are one, or lie in one another, or the target is something else than a
-        run folder.
-    DataError
-        Where it cannot be written.
+    UsageError, DataError
+        Where the two folders are one or lie in one another, the target is something else than a run
+        folder, or it cannot be written.
     """
     source = RunFolder(run)
     target = Path(baseline).resolve()
     origin = source.path.resolve()
     if target == origin or target in origin.parents or origin in target.parents:
-        raise UsageError(f"--baseline {baseline} and {run} are not apart: name another folder.")
+        raise UsageError(f"`baseline={baseline}` and {run} overlap: name another folder.")
     if target.is_file() or (
         target.is_dir() and any(target.iterdir()) and not (target / "run.json").is_file()
     ):
         raise UsageError(
-            f"--baseline {baseline} holds something else than a run: name a run folder or a new one."
+            f"`baseline={baseline}` holds something else than a run: name a run folder or a new one."
         )
     fresh = target.with_name(f".{target.name}.new-{os.getpid()}")
     old = target.with_name(f".{target.name}.old-{os.getpid()}")
@@ -185,7 +176,7 @@ def update_baseline(run: Path, baseline: Path) -> RunFolder:
         if old.exists() and not target.exists():
             old.rename(target)
         raise DataError(
-            f"--baseline {baseline} cannot be written ({error.strerror}): name a folder that can; "
+            f"`baseline={baseline}` cannot be written ({error.strerror}): name a folder that can; "
             "the old one is as it was."
         ) from error
     finally:
@@ -207,26 +198,22 @@ def _copy_trial(source: Path, target: Path) -> None:
     (target / "record.json").write_text(text, encoding="utf-8", newline="\n")
 
 
-def _failing_cases(result: GateResult) -> set[tuple[str, str]]:
-    return {(change.model, change.metric or "trials") for change in result.failures}
-
-
 def _values(change: Change) -> tuple[str, str, str]:
     """Before, after and difference in the units that a person reads."""
     if change.kind == "cost":
-        unit = _COST_UNITS[change.metric]
-        pattern, signed, scale = f"{{:.1f}} {unit}", f"{{:+.1f}} {unit}", 1.0
-    elif change.metric in ("mcc", "log_loss", "brier"):
-        pattern, signed, scale = "{:.4f}", "{:+.4f}", 1.0
+        unit = points = f" {_COST_UNITS[change.metric]}"
+        scale, digits = 1.0, 1
+    elif change.metric in METRICS and METRICS[change.metric].bounds != (0.0, 1.0):
+        scale, digits, unit, points = 1.0, 4, "", ""
     else:
-        pattern, signed, scale = "{:.2f} %", "{:+.2f} points", 100.0
-    before, after, difference = (
-        "" if value is None else style.format(scale * value)
-        for value, style in (
-            (change.before, pattern), (change.after, pattern), (change.difference, signed),
-        )
-    )  # fmt: skip
-    return before, after, difference
+        scale, digits, unit, points = 100.0, 2, " %", " points"
+    before, after = (
+        "" if value is None else f"{scale * value:.{digits}f}{unit}"
+        for value in (change.before, change.after)
+    )
+    difference = change.difference
+    signed = "" if difference is None else f"{scale * difference:+.{digits}f}{points}"
+    return before, after, signed
 
 
 def _cell(text: str) -> str:

@@ -8,46 +8,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pydantic import ValidationError
 
 from leukbench.audit.audit import with_split
-from leukbench.audit.findings import AuditReport
-from leukbench.checks.verify_tables import check_tables
+from leukbench.checks.verify_tables import Difference, check_tables
 from leukbench.data.splits import SPLIT_COLUMNS, fold_sha256, split_sha256
 from leukbench.errors import DataError, LeukbenchError
 from leukbench.protocol import canonical_sha256
 from leukbench.records import TrialRecord, file_sha256, read_record
-from leukbench.runfolder import RunFolder, probability_columns
+from leukbench.runfolder import RunFolder
+from leukbench.score.arrays import probability_columns
 
 PARTS = ("train", "validation", "test")
 SUM_TOLERANCE = 1e-5
 """How far a row of probabilities may be from one: what single precision leaves over many classes."""
 
 
-@dataclass(frozen=True)
-class Difference:
-    """One thing that is not as it should be: a file, relative to the run folder, and what is wrong."""
-
-    file: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.file}: {self.what}"
-
-
 def run_folders(path: Path) -> list[Path]:
-    """The run folder itself, or the run folders in it.
-
-    Raises
-    ------
-    DataError
-        Where there is none.
-    """
+    """The run folder itself, or the run folders in it; DataError where there is none."""
     if (path / "run.json").is_file():
         return [path]
     found = sorted(file.parent for file in path.glob("*/run.json"))
@@ -57,46 +38,45 @@ def run_folders(path: Path) -> list[Path]:
 
 
 def verify_run(path: Path) -> list[Difference]:
-    """Check one run folder.
-
-    Parameters
-    ----------
-    path : Path
-        The run folder; nothing is written to it.
-
-    Returns
-    -------
-    list of Difference
-        Empty where everything agrees.
+    """Name every difference in one run folder; nothing is written to it.
 
     Raises
     ------
     DataError
         Where there is no ``run.json``.
     """
-    folder = RunFolder(path)
-    found: list[Difference] = []
     try:
-        found += _check_split(folder)
-        found += _check_description(folder)
-        found += _check_audit(folder)
+        folder = RunFolder(path)
+    except LeukbenchError as error:
+        if not (path / "run.json").is_file():
+            raise
+        return [Difference("run.json", _one_line(error))]
+    differences: list[Difference] = []
+    try:
+        for check in (_check_split, _check_description, _check_audit):
+            differences += check(folder)
     except (LeukbenchError, KeyError, TypeError) as error:
-        return [*found, Difference("run.json", f"does not fit: {_one_line(error)}")]
+        return [*differences, Difference("run.json", f"does not fit: {_one_line(error)}")]
+    places = sorted((path / "trials").glob("*"))
     records = []
-    for place in sorted((path / "trials").glob("*")):
+    for place in places:
         try:
             record = read_record(place / "record.json")
         except LeukbenchError as error:
-            found.append(Difference(_name(path, place / "record.json"), _one_line(error)))
+            differences.append(Difference(_name(path, place / "record.json"), _one_line(error)))
             continue
         records.append(record)
-        found += _check_record(folder, place, record)
+        differences += _check_record(folder, place, record)
         if record.scored:
-            found += _check_predictions(folder, place, record)
-    found += _check_places(path, records)
-    if len(records) == len(list((path / "trials").glob("*"))):
-        found += [Difference(file, what) for file, what in check_tables(folder)]
-    return found
+            differences += _check_predictions(folder, place, record)
+    trials = Counter((record.model, record.fold, record.seed) for record in records)
+    for record in records:
+        if trials[record.model, record.fold, record.seed] > 1:
+            what = f"is one of several trials of {record.name}"
+            differences.append(Difference(f"trials/{record.key}", what))
+    if len(records) == len(places):
+        differences += check_tables(folder)
+    return differences
 
 
 def _check_split(folder: RunFolder) -> Iterator[Difference]:
@@ -149,12 +129,12 @@ def _check_description(folder: RunFolder) -> Iterator[Difference]:
 
 def _check_audit(folder: RunFolder) -> Iterator[Difference]:
     """``audit.json`` against the dataset, its own findings and the split."""
-    if folder.audit is None:
-        return
     try:
-        stored = AuditReport.model_validate(folder.audit)
-    except ValidationError as error:
-        yield Difference("audit.json", f"does not fit: {_one_line(error)}")
+        stored = folder.audit
+    except DataError as error:
+        yield Difference("audit.json", _one_line(error))
+        return
+    if stored is None:
         return
     if stored.fingerprint != folder.run.dataset_fingerprint:
         yield Difference("audit.json", "is of another dataset than run.json")
@@ -260,15 +240,6 @@ def _rows(
     if places.size:
         more = f" (and {places.size - 1} more)" if places.size > 1 else ""
         yield Difference(file, f"{what}: {frame['image'].iloc[places[0]]}{more}")
-
-
-def _check_places(path: Path, records: list[TrialRecord]) -> Iterator[Difference]:
-    seen: dict[tuple[str, int, int], str] = {}
-    for record in records:
-        place = (record.model, record.fold, record.seed)
-        if place in seen:
-            yield Difference(f"trials/{record.key}", f"is a second trial of {record.name}")
-        seen[place] = record.key
 
 
 def _name(path: Path, file: Path) -> str:

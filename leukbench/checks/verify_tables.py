@@ -5,174 +5,160 @@ from __future__ import annotations
 import csv
 import io
 import math
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import zip_longest
-from pathlib import Path
 
 import pandas as pd
 
 from leukbench.errors import LeukbenchError
-from leukbench.report.figures import hardest_csv
+from leukbench.report.hardest import hardest_csv
 from leukbench.report.results import Results
-from leukbench.report.tables import write_tables
+from leukbench.report.tables import table_texts
 from leukbench.runfolder import RunFolder
+from leukbench.score.arrays import TrialPredictions
 
-Found = tuple[str, str]
-"""A file of the run folder, and what is wrong with it."""
-
-Frames = Sequence[tuple[int, pd.DataFrame]]
-"""Fold and predictions of each trial of one model."""
-
-TABLES = (
-    "comparison.csv", "comparison.md", "comparison.tex",
-    "classification_report.csv", "classification_report.md",
-)  # fmt: skip
+COMPARISON, CLASSIFICATION = "comparison.csv", "classification_report.csv"
 HARDEST = "figures/hardest.csv"
 AVERAGES = ("accuracy", "macro avg", "weighted avg")
 RELATIVE = 1e-9
 _SHOWN = 5
 
+Row = Mapping[str, str]
 
-def check_tables(folder: RunFolder) -> list[Found]:
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that is not as it should be: a file, relative to the run folder, and what is wrong."""
+
+    file: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.what}"
+
+
+def check_tables(folder: RunFolder) -> Iterator[Difference]:
     """Compare every stored table with what the predictions give, cell by cell.
 
     Numbers in CSV agree where they differ by less than one part in 10^9 (another processor may add in
     another order); everything else agrees to the letter.
     """
-    found: list[Found] = []
     results = Results(folder)
     try:
-        with tempfile.TemporaryDirectory() as place:
-            copy = Path(place)
-            text = (folder.path / "run.json").read_text(encoding="utf-8")
-            (copy / "run.json").write_text(text, encoding="utf-8")
-            write_tables(RunFolder(copy), results)
-            again = {name: (copy / name).read_text(encoding="utf-8") for name in TABLES}
-            if (folder.path / HARDEST).is_file():
-                again[HARDEST] = hardest_csv(results)
+        again = table_texts(results)
+        if (folder.path / HARDEST).is_file():
+            again[HARDEST] = hardest_csv(results)
     except (LeukbenchError, ValueError, KeyError, TypeError) as error:
         # whatever a damaged record or prediction makes of the computation is a finding, not a fault
-        return [("comparison.csv", f"cannot be computed again: {type(error).__name__} {error}")]
+        yield Difference(COMPARISON, f"cannot be computed again: {type(error).__name__} {error}")
+        return
     stored = {}
     for name in again:
         path = folder.path / name
         if not path.is_file():
-            found.append((name, "is missing: leukbench report makes it"))
+            yield Difference(name, "is missing: leukbench report makes it")
             continue
         stored[name] = path.read_text(encoding="utf-8")
         compare = _cells if name.endswith(".csv") else _lines
-        found += [(name, what) for what in _first(compare(stored[name], again[name]))]
-    if "comparison.csv" in stored and "classification_report.csv" in stored:
+        differing = list(compare(stored[name], again[name]))
+        yield from (Difference(name, what) for what in differing[:_SHOWN])
+        if len(differing) > _SHOWN:
+            yield Difference(name, f"and {len(differing) - _SHOWN} more differences")
+    if COMPARISON in stored and CLASSIFICATION in stored:
         try:
-            found += check_counts(
-                results,
-                {row["model"]: row for row in _dicts(stored["comparison.csv"])},
-                {(r["model"], r["class"]): r for r in _dicts(stored["classification_report.csv"])},
-            )
+            yield from list(_check_counts(results, stored))
         except (KeyError, ValueError) as error:
-            found.append(("comparison.csv", f"cannot be checked: {type(error).__name__} {error}"))
-    return found
+            yield Difference(COMPARISON, f"cannot be checked: {type(error).__name__} {error}")
 
 
-def check_counts(
-    results: Results,
-    comparison: Mapping[str, Mapping[str, str]],
-    report: Mapping[tuple[str, str], Mapping[str, str]],
-) -> Iterator[Found]:
-    """Check the tables by counting: accuracies are k/n, supports add up, all agree.
+def _check_counts(results: Results, stored: Mapping[str, str]) -> Iterator[Difference]:
+    """Check by counting: accuracies are k/n, supports add up, all tables agree.
 
-    Parameters
-    ----------
-    results : Results
-        Of the run; its predictions and its confusion matrices are looked at, none of its scores.
-    comparison : mapping of str to row
-        ``comparison.csv`` as stored, by model.
-    report : mapping of (str, str) to row
-        ``classification_report.csv`` as stored, by model and class.
+    Looks at the run's predictions and its confusion matrices, and at none of its scores.
     """
+    comparison = {row["model"]: row for row in _dicts(stored[COMPARISON])}
+    report: defaultdict[str, dict[str, Row]] = defaultdict(dict)
+    for row in _dicts(stored[CLASSIFICATION]):
+        report[row["model"]][row["class"]] = row
     for model in results.members:
         if model not in comparison:
-            yield "comparison.csv", f"has no row for {model}"
+            yield Difference(COMPARISON, f"has no row for {model}")
             continue
-        frames = [(trial.fold, trial.frame) for trial in results.trials if trial.model == model]
-        row = comparison[model]
-        own = {name: cells for (of, name), cells in report.items() if of == model}
-        if row["trials"] != str(len(frames)):
-            yield "comparison.csv", f"{model}: trials is {row['trials']}, not {len(frames)}"
-        accuracy = float(_counted_accuracy(frames))
-        for file, stored in (
-            ("comparison.csv", row["accuracy"]),
-            ("classification_report.csv", own["accuracy"]["f1"]),
-        ):
-            if not _same(_number(stored), accuracy):
-                yield file, f"{model}: accuracy is {stored}, counted {accuracy}"
-        yield from _check_supports(model, own, frames)
-        yield from _check_confusion(model, results.confusion[model], own, frames)
-        for score in ("precision", "recall", "specificity", "f1"):
-            average = own["macro avg"][score]
-            if not _same(_number(row[score]), _number(average)):
-                yield (
-                    "classification_report.csv",
-                    f"{model}: macro {score} is {average}, in comparison.csv {row[score]}",
-                )
+        trials = [trial for trial in results.trials if trial.model == model]
+        own = report[model]
+        yield from _check_accuracy(model, comparison[model], own, trials)
+        yield from _check_supports(model, own, trials)
+        yield from _check_confusion(model, results.confusion[model], own, trials)
 
 
-def _counted_accuracy(frames: Frames) -> Fraction:
+def _check_accuracy(
+    model: str, row: Row, own: Mapping[str, Row], trials: Sequence[TrialPredictions]
+) -> Iterator[Difference]:
     """Right predictions over all, as an exact fraction: mean over seeds, then over folds."""
     by_fold: dict[int, list[Fraction]] = {}
-    for fold, frame in frames:
-        hits = int((frame["y_true"] == frame["y_pred"]).sum())
-        by_fold.setdefault(fold, []).append(Fraction(hits, len(frame)))
-    return _mean([_mean(values) for values in by_fold.values()])
+    for trial in trials:
+        hits = int((trial.frame["y_true"] == trial.frame["y_pred"]).sum())
+        by_fold.setdefault(trial.fold, []).append(Fraction(hits, len(trial.frame)))
+    accuracy = float(_mean([_mean(values) for values in by_fold.values()]))
+    if row["trials"] != str(len(trials)):
+        yield Difference(COMPARISON, f"{model}: trials is {row['trials']}, not {len(trials)}")
+    cells = ((COMPARISON, row["accuracy"]), (CLASSIFICATION, own["accuracy"]["f1"]))
+    for file, cell in cells:
+        if not _same(_number(cell), accuracy):
+            yield Difference(file, f"{model}: accuracy is {cell}, counted {accuracy}")
+    for score in ("precision", "recall", "specificity", "f1"):
+        average = own["macro avg"][score]
+        if not _same(_number(row[score]), _number(average)):
+            what = f"{model}: macro {score} is {average}, in comparison.csv {row[score]}"
+            yield Difference(CLASSIFICATION, what)
 
 
 def _check_supports(
-    model: str, own: Mapping[str, Mapping[str, str]], frames: Frames
-) -> Iterator[Found]:
-    labels = dict(
-        pair for _, frame in frames for pair in zip(frame["image"], frame["y_true"], strict=True)
-    )
+    model: str, own: Mapping[str, Row], trials: Sequence[TrialPredictions]
+) -> Iterator[Difference]:
+    labels: dict[str, str] = {}
+    for trial in trials:
+        labels |= dict(zip(trial.frame["image"], trial.frame["y_true"], strict=True))
     counted = Counter(labels.values())
-    file = "classification_report.csv"
-    total = 0
     for name, cells in own.items():
         expected = len(labels) if name in AVERAGES else counted[name]
-        if name not in AVERAGES:
-            total += int(cells["support"])
         if cells["support"] != str(expected):
-            yield file, f"{model}, {name}: support is {cells['support']}, counted {expected}"
+            what = f"{model}, {name}: support is {cells['support']}, counted {expected}"
+            yield Difference(CLASSIFICATION, what)
+    total = sum(int(cells["support"]) for name, cells in own.items() if name not in AVERAGES)
     if str(total) != own["accuracy"]["support"]:
-        yield file, f"{model}: the supports add up to {total}, not {own['accuracy']['support']}"
+        what = f"{model}: the supports add up to {total}, not {own['accuracy']['support']}"
+        yield Difference(CLASSIFICATION, what)
 
 
 def _check_confusion(
-    model: str, matrix: pd.DataFrame, own: Mapping[str, Mapping[str, str]], frames: Frames
-) -> Iterator[Found]:
+    model: str, matrix: pd.DataFrame, own: Mapping[str, Row], trials: Sequence[TrialPredictions]
+) -> Iterator[Difference]:
     """The confusion matrix is the mean over seeds, summed over folds, counted pair by pair."""
-    file = "classification_report.csv"
-    trials = Counter(fold for fold, _ in frames)
+    seeds = Counter(trial.fold for trial in trials)
     counted: defaultdict[tuple[str, str], Fraction] = defaultdict(Fraction)
-    for fold, frame in frames:
-        for pair, number in Counter(zip(frame["y_true"], frame["y_pred"], strict=True)).items():
-            counted[pair] += Fraction(number, trials[fold])
-    classes = [str(name) for name in matrix.index]
-    for truth, cells in zip(classes, matrix.to_numpy(dtype=float).tolist(), strict=True):
-        for called, value in zip(classes, cells, strict=True):
-            expected = float(counted[truth, called])
-            if not _same(value, expected):
-                yield file, f"{model}: {value} of {truth} called {called}, counted {expected}"
-        images = sum((counted[truth, called] for called in classes), Fraction(0))
-        if len(trials) == 1 and images:
-            recall = float(counted[truth, truth] / images)
-            stored = own[truth]["recall"]
+    for trial in trials:
+        pairs = Counter(zip(trial.frame["y_true"], trial.frame["y_pred"], strict=True))
+        for pair, number in pairs.items():
+            counted[pair] += Fraction(number, seeds[trial.fold])
+    for truth, cells in matrix.to_dict("index").items():
+        for called, value in cells.items():
+            expected = float(counted[str(truth), str(called)])
+            if not _same(float(value), expected):
+                what = f"{model}: {value} of {truth} called {called}, counted {expected}"
+                yield Difference(CLASSIFICATION, what)
+        images = sum((counted[str(truth), str(called)] for called in cells), Fraction(0))
+        if len(seeds) == 1 and images:
+            recall, stored = (
+                float(counted[str(truth), str(truth)] / images),
+                own[str(truth)]["recall"],
+            )
             if not _same(_number(stored), recall):
-                yield (
-                    file,
-                    f"{model}, {truth}: recall is {stored}, the confusion matrix has {recall}",
-                )
+                what = f"{model}, {truth}: recall is {stored}, the confusion matrix has {recall}"
+                yield Difference(CLASSIFICATION, what)
 
 
 def _mean(values: Sequence[Fraction]) -> Fraction:
@@ -205,19 +191,11 @@ def _cells(stored: str, again: str) -> Iterator[str]:
 
 
 def _lines(stored: str, again: str) -> Iterator[str]:
-    for number, (left, right) in enumerate(
-        zip_longest(stored.splitlines(), again.splitlines(), fillvalue=""), start=1
-    ):
+    lines = zip_longest(stored.splitlines(), again.splitlines(), fillvalue="")
+    for number, (left, right) in enumerate(lines, start=1):
         if left != right:
-            yield f"line {number} is not what the predictions give: {_short(left)}"
-
-
-def _first(found: Iterator[str]) -> Iterator[str]:
-    """The first few, and how many more there are."""
-    kept = list(found)
-    yield from kept[:_SHOWN]
-    if len(kept) > _SHOWN:
-        yield f"and {len(kept) - _SHOWN} more differences"
+            short = left if len(left) <= 100 else left[:99] + "…"
+            yield f"line {number} is not what the predictions give: {short}"
 
 
 def _same_text(left: str, right: str) -> bool:
@@ -231,7 +209,3 @@ def _same(left: float, right: float) -> bool:
     return math.isclose(left, right, rel_tol=RELATIVE, abs_tol=1e-12) or (
         math.isnan(left) and math.isnan(right)
     )
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 100 else text[:99] + "…"

@@ -17,6 +17,7 @@ from leukbench.cli import (
     health,
     listing,
     predict,
+    published,
     results,
     run,
     validity,
@@ -59,7 +60,7 @@ def _options(
 app.command("run-all")(run.run_all)
 app.command("audit")(validity.audit)
 app.command("split")(validity.split)
-app.command("check-table")(validity.check_table)
+app.command("check-table")(published.check_table)
 app.command("report")(results.report)
 app.command("compare")(results.compare)
 app.command("gate")(gate.gate)

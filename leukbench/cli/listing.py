@@ -25,14 +25,14 @@ def list_models(long: Long = False) -> int:
         return 0
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow is talkative
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    from leukbench.models.training.parameters import count_parameters
+    from leukbench.models.training.cost import describe_cost
 
     for spec in specs:
         typer.echo(f"{spec.name}: {spec.title} ({spec.family})")
         typer.echo(f"  reference   {spec.reference or 'none'}")
         typer.echo(f"  recipe      {spec.recipe}")
-        for line in count_parameters(spec) if spec.reads == "images" else ():
-            typer.echo(f"  parameters  {line}")
+        if spec.reads == "images":
+            typer.echo(f"  parameters  {describe_cost(spec)}")
         published = spec.published
         if published is None:
             typer.echo("  published   not reported")

@@ -1,4 +1,4 @@
-"""The verb ``predict``: what a kept model says of images. Not for diagnosis."""
+"""The verb ``predict``: what a model that a run kept says of images. Not for diagnosis."""
 
 from __future__ import annotations
 
@@ -33,25 +33,25 @@ def predict(
     from leukbench.runfolder import RunFolder
 
     folder = RunFolder(run)
-    kept = SavedModel(folder, model, fold=fold, seed=seed)
-    found = kept.predict(images, explain=explain, out=out)
+    saved = SavedModel(folder, model, fold=fold, seed=seed)
+    predictions = saved.predict(images, explain=explain, out=out)
     if out is not None:
-        write_text(out / "predictions.csv", as_frame(found).to_csv(index=False))
+        write_text(out / "predictions.csv", as_frame(predictions).to_csv(index=False))
     trained = "SYNTHETIC images" if folder.synthetic else folder.run.dataset.name
     if as_json:
         facts = {
             "notice": NOTICE,
             "model": model,
-            "fold": kept.record.fold,
-            "seed": kept.record.seed,
+            "fold": saved.record.fold,
+            "seed": saved.record.seed,
             "trained_on": trained,
-            "temperature": kept.temperature,
-            "predictions": [one.as_json() for one in found],
+            "temperature": saved.temperature,
+            "predictions": [one.as_json() for one in predictions],
         }
         typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
         return 0
-    typer.echo(f"{NOTICE} {kept.record.title}, trained on {trained}, seed {kept.record.seed}")
-    for one in found:
+    typer.echo(f"{NOTICE} {saved.record.title}, trained on {trained}, seed {saved.record.seed}")
+    for one in predictions:
         shares = ", ".join(f"{name} {value:.1%}" for name, value in one.probabilities.items())
         note = f"; {one.note}" if one.note else ""
         typer.echo(f"{one.image}: {one.label} {one.probability:.1%} ({shares}){note}")

@@ -82,6 +82,9 @@ def _print_table(folder: RunFolder) -> None:
     """The comparison in short, and where the rest lies."""
     import pandas as pd
 
+    from leukbench.report.results import published_values
+
+    published = published_values(folder)
     table = pd.read_csv(folder.path / "comparison.csv")
     if folder.synthetic:
         typer.echo("SYNTHETIC: rendered images; these numbers say nothing about real ones.")
@@ -91,9 +94,10 @@ def _print_table(folder: RunFolder) -> None:
         low, high = row["accuracy_low"], row["accuracy_high"]
         accuracy = f"{row['accuracy']:.1%}" if pd.notna(row["accuracy"]) else "-"
         interval = f"{low:>6.1%}-{high:.1%}" if pd.notna(low) else ""
-        other = " (other data)" if "another data set" in str(row["published_source"]) else ""
-        published = "" if row["family"] == "probe" else f"{row['published_accuracy']}{other}"
+        values = published.get(row["model"])
+        other = " (other data)" if values and values.accuracy and not values.same_data else ""
+        printed = "" if row["family"] == "probe" else f"{row['published_accuracy']}{other}"
         note = "" if row["status"] == "ok" else f"  {row['status']}"
-        line = f"{row['title']:<{width}}  {accuracy:>8}  {interval:<13}  {published}{note}"
+        line = f"{row['title']:<{width}}  {accuracy:>8}  {interval:<13}  {printed}{note}"
         typer.echo(line.rstrip())
     typer.echo(f"tables, figures and report.html: {folder.path}")

@@ -1,4 +1,4 @@
-"""The verbs ``audit``, ``split`` and ``check-table``: may the numbers be believed?"""
+"""The verbs ``audit`` and ``split``: may the numbers be believed?"""
 
 from __future__ import annotations
 
@@ -27,19 +27,15 @@ def audit(
     as_json: AsJson = False,
 ) -> int:
     """Look for duplicates, overlapping fields, label conflicts and giveaways."""
-    from leukbench.audit.audit import proxy_groups, refuse_leakage, with_split
+    from leukbench.audit.leaks import refuse_leakage
     from leukbench.data.folder import load_folder
-    from leukbench.data.splits import make_split
     from leukbench.files import write_text
     from leukbench.protocol import load_protocol
-    from leukbench.trials.prepare import cached_audit
+    from leukbench.trials.prepare import audited_split, cached_audit
 
-    dataset = load_folder(folder, skip_unreadable=skip_unreadable)
-    report = cached_audit(dataset)
     chosen = load_protocol(protocol) if protocol else None
-    if chosen is not None:
-        split = make_split(dataset, chosen.split, proxy_groups(report, dataset))
-        report = with_split(report, split)
+    images = load_folder(folder, skip_unreadable=skip_unreadable)
+    report = audited_split(images, chosen)[2] if chosen else cached_audit(images)
     if out is not None:
         write_text(out / "audit.json", report.model_dump_json(indent=2) + "\n")
         write_text(out / "audit.csv", report.to_frame().to_csv(index=False, lineterminator="\n"))
@@ -61,18 +57,14 @@ def split(
     skip_unreadable: Skip = False,
 ) -> int:
     """Write the split of a protocol: fold, part, image, sha256, label, group."""
-    from leukbench.audit.audit import proxy_groups
     from leukbench.data.folder import load_folder
-    from leukbench.data.splits import make_split
-    from leukbench.data.task import relabel
     from leukbench.files import write_text
     from leukbench.protocol import load_protocol
-    from leukbench.trials.prepare import cached_audit
+    from leukbench.trials.prepare import audited_split
 
     chosen = load_protocol(protocol)
-    dataset = load_folder(folder, skip_unreadable=skip_unreadable)
-    groups = proxy_groups(cached_audit(dataset), dataset)
-    table = make_split(relabel(dataset, chosen.task), chosen.split, groups)
+    images = load_folder(folder, skip_unreadable=skip_unreadable)
+    table = audited_split(images, chosen)[1]
     text = table.to_csv(index=False, lineterminator="\n")
     if out is None:
         typer.echo(text, nl=False)
@@ -81,21 +73,3 @@ def split(
     counts = table.groupby(["fold", "part"]).size().unstack(fill_value=0)
     typer.echo(counts.to_string())
     return 0
-
-
-def check_table(
-    source: Annotated[str, typer.Argument(help="paper, or a CSV file.")],
-    kind: Annotated[
-        str | None, typer.Option("--kind", help="What the averages are: auto, binary or macro.")
-    ] = None,
-    classes: Annotated[
-        int | None, typer.Option("--classes", min=2, help="Classes of a macro average.")
-    ] = None,
-    as_json: AsJson = False,
-) -> int:
-    """Say whether the arithmetic of a published table can be true; exit code 1 if a row cannot."""
-    from leukbench.published import check_table as check
-
-    report = check(source, kind=kind, classes=classes)
-    typer.echo(report.to_json() if as_json else "\n".join(report.lines()))
-    return report.exit_code

@@ -10,35 +10,22 @@ from leukbench.errors import UsageError, did_you_mean
 
 @dataclass(frozen=True)
 class CatalogEntry:
-    """One known dataset.
-
-    Attributes
-    ----------
-    name, title : str
-        Short name, and name for people.
-    counts : mapping of str to int
-        Images in each class, by the names of the class folders.
-    layout : str
-        Where the class folders lie below the archive's top.
-    licence, citation : str
-        Terms of use, and what to cite.
-    fetch : str
-        ``"kaggle:OWNER/NAME"``, ``"medmnist:NAME"`` or empty.
-    by_hand : str
-        How to get it without the downloader, in one sentence.
-    benign : str
-        Class that is not malignant, where there is one.
-    """
+    """One known dataset."""
 
     name: str
     title: str
     counts: Mapping[str, int] = field(default_factory=dict)
+    """Images in each class, by the names of the class folders."""
     layout: str = "."
+    """Where the class folders lie below the archive's top."""
     licence: str = ""
     citation: str = ""
     fetch: str = ""
+    """``"kaggle:OWNER/NAME"``, ``"medmnist:NAME"`` or empty."""
     by_hand: str = ""
+    """How to get it without the downloader, in one sentence."""
     benign: str = ""
+    """Class that is not malignant, where there is one."""
 
     @property
     def images(self) -> int:
@@ -61,7 +48,7 @@ CATALOG: tuple[CatalogEntry, ...] = (
         fetch="kaggle:mehradaria/leukemia",
         by_hand=(
             "download mehradaria/leukemia from Kaggle in a browser, unpack it, and pass its folder "
-            "with --data"
+            "as `data`"
         ),
         benign="Benign",
     ),
@@ -82,7 +69,7 @@ CATALOG: tuple[CatalogEntry, ...] = (
         fetch="kaggle:mohammadamireshraghi/blood-cell-cancer-all-4class",
         by_hand=(
             "download mohammadamireshraghi/blood-cell-cancer-all-4class from Kaggle in a browser, "
-            "unpack it, and pass its folder with --data"
+            "unpack it, and pass its folder as `data`"
         ),
         benign="Benign",
     ),
@@ -107,7 +94,7 @@ CATALOG: tuple[CatalogEntry, ...] = (
         fetch="medmnist:bloodmnist",
         by_hand=(
             "download bloodmnist.npz from the MedMNIST project and write its images into one folder "
-            "a class, then pass that folder with --data"
+            "a class, then pass that folder as `data`"
         ),
     ),
     CatalogEntry(
@@ -122,13 +109,7 @@ CATALOG: tuple[CatalogEntry, ...] = (
 
 
 def get_entry(name: str) -> CatalogEntry:
-    """The entry called `name`.
-
-    Raises
-    ------
-    UsageError
-        Where there is none.
-    """
+    """The entry called `name`; a UsageError where there is none."""
     for entry in CATALOG:
         if entry.name == name:
             return entry

@@ -14,24 +14,16 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class ImageRecord:
-    """One image file.
-
-    Attributes
-    ----------
-    path : str
-        Path below the dataset's root, with forward slashes.
-    label : str
-        Name of the class, as the folder is called.
-    sha256 : str
-        Hash of the file's bytes, hexadecimal.
-    group : str
-        Patient or slide; empty where unknown.
-    """
+    """One image file."""
 
     path: str
+    """Below the dataset's root, with forward slashes."""
     label: str
+    """Name of the class."""
     sha256: str
+    """Of the file's bytes, hexadecimal."""
     group: str = ""
+    """Patient or slide; empty where unknown."""
 
 
 @dataclass(frozen=True)
@@ -44,30 +36,19 @@ class SkippedImage:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Labelled images below one folder, sorted by path.
-
-    Attributes
-    ----------
-    name : str
-        Short name, used for the run folder.
-    root : pathlib.Path
-        The folder that holds the class folders.
-    records : tuple of ImageRecord
-        Sorted by path.
-    synthetic : bool
-        True where the images were rendered, not photographed.
-    catalog : str or None
-        Name of the known dataset that this is, if it is one.
-    skipped : tuple of SkippedImage
-        What was left out.
-    """
+    """Labelled images below one folder."""
 
     name: str
+    """Short name, used for the run folder."""
     root: Path
     records: tuple[ImageRecord, ...]
+    """Sorted by path."""
     synthetic: bool = False
+    """Whether the images were rendered, not photographed."""
     catalog: str | None = None
+    """Name of the known dataset that this is, if it is one."""
     skipped: tuple[SkippedImage, ...] = ()
+    """What was left out."""
 
     def __len__(self) -> int:
         return len(self.records)

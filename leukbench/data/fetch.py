@@ -14,19 +14,7 @@ from leukbench.files import writable_cache
 
 
 def fetch_dataset(name: str, out: Path | None = None) -> Path:
-    """Download a dataset of the catalogue, unless it is there.
-
-    Parameters
-    ----------
-    name : str
-        A name of the catalogue.
-    out : Path, optional
-        Folder to put it in; by default below the cache.
-
-    Returns
-    -------
-    Path
-        The folder to pass with ``--data``.
+    """Download a dataset of the catalogue to `out` or the cache, and return the folder of its images.
 
     Raises
     ------

@@ -43,17 +43,8 @@ def load_folder(
 ) -> Dataset:
     """Find the classes below `path`, read every image once, and recognise known datasets.
 
-    Parameters
-    ----------
-    path : Path
-        Folder with one sub-folder a class, or the folder above it where a known dataset's archive
-        has one more level.
-    skip_unreadable : bool
-        Leave unreadable images out and record them, instead of refusing.
-    name : str, optional
-        Short name of the dataset; by default the known name, else the folder's.
-    jobs : int
-        Threads, as joblib counts them.
+    The dataset is called `name`, else as the catalogue says, else like its folder; unreadable images
+    are refused, or with `skip_unreadable` left out and recorded.
 
     Raises
     ------
@@ -68,7 +59,7 @@ def load_folder(
         more = f" ({len(bad)} unreadable images in all)" if len(bad) > 1 else ""
         raise DataError(
             f"{root / bad[0].path} {bad[0].fault}{more}: replace or remove it, or pass "
-            "--skip-unreadable."
+            "`skip_unreadable=True`."
         )
     groups = _read_groups(root)
     good = [file for file in files if not file.fault]
@@ -92,17 +83,11 @@ def load_folder(
 
 
 def find_root(path: Path) -> Path:
-    """The folder that holds the class folders: `path`, or the level below it that a known layout has.
-
-    Raises
-    ------
-    DataError
-        Where there is no such folder.
-    """
+    """The folder that holds the class folders: `path`, or the level below it that a known layout has."""
     if not path.exists():
-        raise DataError(f"--data {path} does not exist: check the path.")
+        raise DataError(f"`data={path}` does not exist: check the path.")
     if not path.is_dir():
-        raise DataError(f"--data {path} is a file: name the folder that holds one folder a class.")
+        raise DataError(f"`data={path}` is a file: name the folder that holds one folder a class.")
     layouts = {entry.layout for entry in CATALOG if entry.layout != "."}
     for layout in sorted(layouts):
         if (path / layout).is_dir():
@@ -194,12 +179,12 @@ def _require_trainable(root: Path, records: tuple[ImageRecord, ...]) -> None:
     counts = Counter(record.label for record in records)
     if not counts:
         raise DataError(
-            f"--data {root} holds no images: name a folder with one folder a class, each with jpg, "
+            f"`data={root}` holds no images: name a folder with one folder a class, each with jpg, "
             "png, bmp or tif files."
         )
     if len(counts) == 1:
         raise DataError(
-            f"--data {root} holds one class ({next(iter(counts))}): a comparison needs two or more "
+            f"`data={root}` holds one class ({next(iter(counts))}): a comparison needs two or more "
             "folders with images."
         )
     label, fewest = min(counts.items(), key=lambda item: item[1])

@@ -29,41 +29,28 @@ _END_MARKERS = {
 
 
 def decode_image(data: bytes, name: str | Path) -> NDArray[np.uint8]:
-    """Decode one image file.
-
-    Parameters
-    ----------
-    data : bytes
-        Content of a JPEG, PNG, BMP or TIFF file.
-    name : str or Path
-        What to call the image in an error.
+    """Decode one image file; a DataError that begins with `name` where it is empty, cut off or no image.
 
     Returns
     -------
     numpy.ndarray
         uint8, shape ``(height, width, 3)``, channels in OpenCV's order blue, green, red. Alpha is
         dropped, grey is repeated, 16 bits become 8: what ``cv2.imread`` gives by default.
-
-    Raises
-    ------
-    DataError
-        Where the file is empty, cut off, or no image.
     """
+    fault, image = "", None
     if not data:
-        raise DataError(f"{name} is an empty file: replace it, or pass --skip-unreadable.")
+        fault = "is an empty file"
     for start, (end, kind) in _END_MARKERS.items():
         if data.startswith(start) and end not in data[-4096:] and end not in data[len(data) // 2 :]:
-            raise DataError(
-                f"{name} is a {kind} file that was cut off: replace it, or pass --skip-unreadable."
-            )
-    try:
-        image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
-        image = None
+            fault = f"is a {kind} file that was cut off"
+    if not fault:
+        try:
+            image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
+        except cv2.error:
+            image = None
     if image is None:
-        raise DataError(
-            f"{name} cannot be read as an image: replace it, or pass --skip-unreadable."
-        )
+        fault = fault or "cannot be read as an image"
+        raise DataError(f"{name} {fault}: replace it, or pass `skip_unreadable=True`.")
     return np.asarray(image, dtype=np.uint8)
 
 
@@ -79,14 +66,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
 
 def preprocess_image(image: NDArray[np.uint8], settings: Preprocessing) -> NDArray[np.uint8]:
-    """Carry one decoded image through the stage.
-
-    Parameters
-    ----------
-    image : numpy.ndarray
-        uint8, shape ``(height, width, 3)``, blue, green, red.
-    settings : Preprocessing
-        Size, colour, median kernel and segmentation.
+    """Carry one decoded image (uint8, ``(height, width, 3)``, blue, green, red) through the stage.
 
     Returns
     -------

@@ -23,8 +23,6 @@ _OTSU_SHARE = 0.8
 _REACH = 0.04
 _INSIDE = 0.6
 _LEAST_AREA = 0.002
-
-
 _MARGIN = 0.1
 _CORE = 0.7
 
@@ -32,37 +30,21 @@ _CORE = 0.7
 def leukocyte_mask(
     image_bgr: NDArray[np.uint8], method: SegmentMethod = "hsv"
 ) -> NDArray[np.bool_]:
-    """Where leukocytes are.
+    """Where leukocytes are, in an image in blue, green, red: bool, ``(height, width)``.
 
-    Parameters
-    ----------
-    image_bgr : numpy.ndarray
-        uint8, ``(height, width, 3)``, channels blue, green, red.
-    method : {"hsv", "aria2021"}
-        ``hsv`` finds nuclei as hues from blue-violet to purple (234 to 312 degrees) whose
-        saturation lies above 0.8 of Otsu's threshold of these hues (Otsu 1979,
-        doi:10.1109/TSMC.1979.4310076), and adds bluish regions beside them that do not reach far,
-        which is cytoplasm. Holes and specks smaller than 0.2 % of the image, such as platelets, are
-        filled and dropped. The pale granular cytoplasm of neutrophils stays out.
+    ``hsv`` finds nuclei as hues from blue-violet to purple (234 to 312 degrees) whose saturation lies
+    above 0.8 of Otsu's threshold of these hues (Otsu 1979, doi:10.1109/TSMC.1979.4310076), and adds
+    bluish regions beside them that do not reach far, which is cytoplasm. Holes and specks smaller than
+    0.2 % of the image, such as platelets, are filled and dropped. The pale granular cytoplasm of
+    neutrophils stays out.
 
-        ``aria2021`` is the procedure that the authors of the ALL data set published with their
-        network (github.com/MehradAria/ALL-Subtype-Classification, ``Classifier.ipynb``;
-        Ghaderzadeh, Aria et al. 2022, doi:10.1002/int.22753), mistakes included: an image in blue,
-        green, red is converted as if it were red, green, blue, and pixels with hue 168 to 182,
-        saturation and value from 50 are kept. The thresholds are named orange there. With red and
-        blue exchanged the hue ``h`` reads ``120 - h``, so what is kept is blue-violet, 242 to 264
-        degrees; hues above 179 do not exist, which cuts off pure blue. Nothing is filled or
-        cleaned.
-
-    Returns
-    -------
-    numpy.ndarray
-        bool, ``(height, width)``.
-
-    Raises
-    ------
-    UsageError
-        For another method.
+    ``aria2021`` is the procedure that the authors of the ALL data set published with their network
+    (github.com/MehradAria/ALL-Subtype-Classification, ``Classifier.ipynb``; Ghaderzadeh, Aria et al.
+    2022, doi:10.1002/int.22753), mistakes included: an image in blue, green, red is converted as if it
+    were red, green, blue, and pixels with hue 168 to 182, saturation and value from 50 are kept. The
+    thresholds are named orange there. With red and blue exchanged the hue ``h`` reads ``120 - h``, so
+    what is kept is blue-violet, 242 to 264 degrees; hues above 179 do not exist, which cuts off pure
+    blue. Nothing is filled or cleaned.
     """
     if method == "aria2021":
         # The exchange of red and blue is the source's own, and kept on purpose.
@@ -74,29 +56,12 @@ def leukocyte_mask(
 
 
 def crop_largest_cell(image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Cut out the largest cell, as a square with a margin of a tenth.
+    """Cut out the largest cell, as a square with a margin of a tenth; all of it where the mask is empty.
 
     Cells that touch are parted: every pixel of the mask goes to the nearest core, and a core is
     where the mask is thicker than anywhere around. At the border of the image the square is moved
     inwards, never filled up. A later resize to a fixed size makes all cells equally large: cropping
     takes the size of the cell away from a model.
-
-    Parameters
-    ----------
-    image : numpy.ndarray
-        uint8, ``(height, width)`` or ``(height, width, channels)``.
-    mask : numpy.ndarray
-        bool, ``(height, width)``; see `leukocyte_mask`.
-
-    Returns
-    -------
-    numpy.ndarray
-        A copy, square where the image is large enough; the whole image where the mask is empty.
-
-    Raises
-    ------
-    ValueError
-        Where the mask is not as large as the image.
     """
     if mask.shape != image.shape[:2]:
         raise ValueError(f"the mask is {mask.shape}, the image {image.shape[:2]}: give one size")
@@ -116,8 +81,6 @@ def dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
 
     Source: Dice 1945, doi:10.2307/1932409.
 
-    Examples
-    --------
     >>> dice(np.array([True, True, False]), np.array([True, False, False]))
     0.6666666666666666
     """

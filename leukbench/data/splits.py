@@ -27,21 +27,9 @@ _Parts = tuple[Indices, Indices, Indices]
 def make_split(
     dataset: Dataset, policy: Split, groups: Sequence[str] | NDArray[np.str_] | None = None
 ) -> pd.DataFrame:
-    """Divide a dataset as `policy` says.
+    """Divide a dataset as `policy` says: a table with `SPLIT_COLUMNS`, by fold and then by image.
 
-    Parameters
-    ----------
-    dataset : Dataset
-        The images.
-    policy : Split
-        Policy, folds, fractions and seed.
-    groups : sequence of str, optional
-        Group of each image where the dataset knows none (proxy groups of the audit).
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns `SPLIT_COLUMNS`; sorted by fold and then by image.
+    `groups` are those of the audit, for a dataset that knows none.
 
     Raises
     ------

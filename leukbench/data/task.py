@@ -13,14 +13,7 @@ BENIGN, MALIGNANT = "benign", "malignant"
 
 
 def relabel(dataset: Dataset, task: str | Mapping[str, str]) -> Dataset:
-    """The dataset with the labels of a task.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        Images with their own classes.
-    task : {"all", "benign-malignant"} or mapping of str to str
-        A mapping gives the new name of every class.
+    """The dataset with the labels of a task; a mapping gives the new name of every class.
 
     Raises
     ------
@@ -53,13 +46,7 @@ def relabel(dataset: Dataset, task: str | Mapping[str, str]) -> Dataset:
 
 
 def benign_class(dataset: Dataset) -> str:
-    """The one class that is not malignant.
-
-    Raises
-    ------
-    UsageError
-        Where none is known: neither the catalogue nor a class named benign tells.
-    """
+    """The one class that is not malignant: as the catalogue or its name says, else a UsageError."""
     if dataset.catalog:
         named = get_entry(dataset.catalog).benign
         if named in dataset.classes:
@@ -68,6 +55,6 @@ def benign_class(dataset: Dataset) -> str:
         if name.casefold() in ("benign", "normal", "healthy"):
             return name
     raise UsageError(
-        "--task benign-malignant needs a class named Benign, Normal or Healthy: rename the folder, "
+        "`task=benign-malignant` needs a class named Benign, Normal or Healthy: rename the folder, "
         "or map the classes in the protocol's [task]."
     )

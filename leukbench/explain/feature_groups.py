@@ -16,25 +16,18 @@ from scipy import fft
 from sklearn.pipeline import FeatureUnion
 
 from leukbench.models.features import ColourHistogram, FourierSpectrum, GreyHistogram
+from leukbench.runfolder import WHOLE_FEATURE
 
 RINGS = 8
 GREY_BANDS = 8
 COLOUR_BANDS = 4
-WHOLE = "all of it"
 
 
 @dataclass(frozen=True)
 class FeatureGroup:
-    """Columns that belong together.
+    """Columns that belong together, by number, and the feature that they are computed from.
 
-    Attributes
-    ----------
-    feature : str
-        What they are computed from.
-    name : str
-        Which part of it: frequencies in cycles a pixel, or grey or colour values 0..255.
-    columns : numpy.ndarray of int
-        Their places among all columns.
+    ``name`` is the part of the feature: frequencies in cycles a pixel, or values 0..255, or `WHOLE_FEATURE`.
     """
 
     feature: str
@@ -43,45 +36,36 @@ class FeatureGroup:
 
 
 def feature_groups(transformer: Any, channels: int) -> list[FeatureGroup]:
-    """Groups of the columns that a fitted transformer makes.
+    """Groups of the columns that a fitted transformer makes of images with 1 or 3 channels.
 
-    Parameters
-    ----------
-    transformer : transformer
-        `FourierSpectrum`, `GreyHistogram`, `ColourHistogram`, or a FeatureUnion of them.
-    channels : int
-        Of the images, 1 or 3.
-
-    Returns
-    -------
-    list of FeatureGroup
-        Of each feature first the whole of it, and then its parts, which share no column. Empty where
-        the meaning of the columns is not known.
+    Of each feature first the whole of it, and then its parts, which share no column. Empty for other
+    transformers than `FourierSpectrum`, `GreyHistogram`, `ColourHistogram` or a FeatureUnion of them:
+    the meaning of their columns is not known.
     """
-    parts = [transformer]
+    features = [transformer]
     if isinstance(transformer, FeatureUnion):
-        parts = [one for _, one in transformer.transformer_list]
-    found: list[FeatureGroup] = []
+        features = [one for _, one in transformer.transformer_list]
+    groups: list[FeatureGroup] = []
     start = 0
-    for part in parts:
-        own = list(_groups(part, channels))
+    for feature in features:
+        own = list(_groups(feature, channels))
         if not own:
             return []
-        found += [replace(group, columns=group.columns + start) for group in own]
-        start += max(int(group.columns.max()) for group in own) + 1
-    return found
+        groups += [replace(group, columns=group.columns + start) for group in own]
+        start += sum(len(group.columns) for group in own if group.name == WHOLE_FEATURE)
+    return groups
 
 
-def _groups(part: Any, channels: int) -> Iterator[FeatureGroup]:
-    if isinstance(part, FourierSpectrum):
-        yield from _rings(*part.image_shape_)
-    elif isinstance(part, GreyHistogram):
-        yield from _bands("grey histogram", 256, GREY_BANDS, 0)
-    elif isinstance(part, ColourHistogram):
-        names = ("red histogram", "green histogram", "blue histogram")
-        bands = COLOUR_BANDS if channels == 3 else GREY_BANDS
-        for number, name in enumerate(names if channels == 3 else ("grey histogram",)):
-            yield from _bands(name, part.bins, bands, number * part.bins)
+def _groups(feature: Any, channels: int) -> Iterator[FeatureGroup]:
+    if isinstance(feature, FourierSpectrum):
+        yield from _rings(*feature.image_shape_)
+    elif isinstance(feature, GreyHistogram):
+        yield from _bands("grey", 256, GREY_BANDS)
+    elif isinstance(feature, ColourHistogram) and channels == 1:
+        yield from _bands("grey", feature.bins, GREY_BANDS)
+    elif isinstance(feature, ColourHistogram):
+        for number, colour in enumerate(("red", "green", "blue")):
+            yield from _bands(colour, feature.bins, COLOUR_BANDS, number * feature.bins)
 
 
 def _rings(height: int, width: int) -> Iterator[FeatureGroup]:
@@ -89,7 +73,7 @@ def _rings(height: int, width: int) -> Iterator[FeatureGroup]:
     radius = np.hypot(fft.fftfreq(height)[:, None], fft.rfftfreq(width)[None, :]).ravel()
     edges = np.linspace(0.0, radius.max(), RINGS + 1)
     ring = np.digitize(radius, edges[1:-1])
-    yield FeatureGroup("Fourier spectrum", WHOLE, np.arange(len(radius)))
+    yield FeatureGroup("Fourier spectrum", WHOLE_FEATURE, np.arange(len(radius)))
     for number in range(RINGS):
         columns = np.flatnonzero(ring == number)
         if len(columns):
@@ -97,10 +81,11 @@ def _rings(height: int, width: int) -> Iterator[FeatureGroup]:
             yield FeatureGroup("Fourier spectrum", name, columns)
 
 
-def _bands(feature: str, bins: int, bands: int, start: int) -> Iterator[FeatureGroup]:
+def _bands(colour: str, bins: int, bands: int, start: int = 0) -> Iterator[FeatureGroup]:
     """Bands of a histogram's bins, by the values 0..255 that fall into them."""
+    feature = f"{colour} histogram"
     step = 256 // bins
-    yield FeatureGroup(feature, WHOLE, np.arange(bins) + start)
+    yield FeatureGroup(feature, WHOLE_FEATURE, np.arange(bins) + start)
     for columns in np.array_split(np.arange(bins), min(bands, bins)):
         name = f"values {columns[0] * step}–{(columns[-1] + 1) * step - 1}"
         yield FeatureGroup(feature, name, columns + start)

@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from leukbench.errors import DataError
 from leukbench.files import write_bytes
+from leukbench.score.arrays import PROBABILITY_PREFIX
 
 NOTICE = "Not for diagnosis."
 
 Image = NDArray[np.uint8]
 Heat = NDArray[np.float64]
 
+MOST_MAPS = 8
 _PATCHES = 8
 _FOOTER = 28
 _SMALLEST_SIDE = 256
 
 
 def heat_map(estimator: Any, image: Image, target: int) -> tuple[Heat, str]:
-    """What speaks for a class, pixel by pixel.
+    """How much each pixel speaks for a class, and the method: ``Grad-CAM`` or ``occlusion``.
 
-    Parameters
-    ----------
-    estimator : classifier
-        Fitted; a network (`KerasClassifier`) is explained by `grad_cam`, any other by `occlusion`.
-    image : numpy.ndarray of uint8, shape (height, width, channels)
-        Preprocessed, as the model saw its training images.
-    target : int
-        Position of the class in ``estimator.classes_``.
-
-    Returns
-    -------
-    heat : numpy.ndarray of float64, shape (height, width)
-        0 (nothing) to 1 (the most in this image).
-    method : str
-        ``"Grad-CAM"`` or ``"occlusion"``.
+    The heat has the shape (height, width), 0 (nothing) to 1 (the most in this image). The image, shape
+    (height, width, channels), is preprocessed as the training images were; ``target`` is the column of
+    the class in ``estimator.classes_``.
     """
     network = getattr(estimator, "model_", None)
     if network is not None:
@@ -48,34 +40,29 @@ def heat_map(estimator: Any, image: Image, target: int) -> tuple[Heat, str]:
 
 
 def grad_cam(network: Any, image: Image, target: int) -> Heat:
-    """Gradient-weighted class activation of the last layer that still has a picture.
+    """Gradient-weighted class activation of the last layer whose maps have more than one row and column.
 
     Channels are weighted by the mean gradient of the class's score before the softmax, summed, and
     what speaks against the class is dropped (Selvaraju et al. 2017, doi:10.1109/ICCV.2017.74, eq. 1
     and 2). Where the network's last layer is no dense softmax, its log-probability is the score.
 
-    Parameters
-    ----------
-    network : keras.Model
-        From uint8 images to probabilities.
-    image : numpy.ndarray of uint8, shape (height, width, channels)
-    target : int
-        Column of the class in the network's output.
+    ``network`` is a Keras model from uint8 images to probabilities, ``target`` a column of them. The
+    image has the shape (height, width, channels); so has the result, without channels, 0 to 1.
 
     Raises
     ------
     DataError
-        Where no layer gives a picture of more than one cell.
+        Where the network has no such layer.
     """
     import keras
     import tensorflow as tf
 
     graph = _functional(network)
-    feature = _last_picture(graph)
+    feature = next(filter(_has_rows_and_columns, reversed(_tensors(graph)[1:])), None)
     if feature is None:
         raise DataError(
-            "No layer of this network has a picture left, so that there is no Grad-CAM of it: leave "
-            "--explain out."
+            "No layer of this network has maps with rows and columns, so that there is no Grad-CAM of "
+            "it: leave `explain=True` out."
         )
     last, node, _ = graph.outputs[0]._keras_history
     dense = isinstance(last, keras.layers.Dense) and last.activation is keras.activations.softmax
@@ -105,35 +92,56 @@ def occlusion(estimator: Any, image: Image, target: int) -> Heat:
     height, width, _ = image.shape
     patch = max(2, min(height, width) // _PATCHES)
     step = max(1, patch // 2)
-    corners = [
-        (top, left) for top in _starts(height, patch, step) for left in _starts(width, patch, step)
+    patches = [
+        np.s_[top : top + patch, left : left + patch]
+        for top in _starts(height, patch, step)
+        for left in _starts(width, patch, step)
     ]
-    painted = np.repeat(image[None], len(corners), axis=0)
+    painted = np.repeat(image[None], len(patches), axis=0)
     fill = np.median(image, axis=(0, 1)).astype(np.uint8)
-    for number, (top, left) in enumerate(corners):
-        painted[number, top : top + patch, left : left + patch] = fill
+    for number, area in enumerate(patches):
+        painted[number][area] = fill
     whole = float(np.asarray(estimator.predict_proba(image[None]))[0, target])
     falls = whole - np.asarray(estimator.predict_proba(painted))[:, target]
     total, covered = np.zeros((height, width)), np.zeros((height, width))
-    for fall, (top, left) in zip(falls, corners, strict=True):
-        total[top : top + patch, left : left + patch] += fall
-        covered[top : top + patch, left : left + patch] += 1
-    return _scaled(np.maximum(total / covered, 0.0))
+    for fall, area in zip(falls, patches, strict=True):
+        total[area] += fall
+        covered[area] += 1
+    return _scaled(total / covered)
+
+
+def heat_maps(estimator: Any, images: NDArray[np.uint8], predictions: pd.DataFrame) -> bytes:
+    """Grad-CAM for the predicted class of the first test image, by file name, of each class.
+
+    Returns the content of an ``.npz`` file with the arrays ``images``, ``labels`` and ``predicted``
+    (text), ``probability`` (of the predicted class) and ``heat`` (uint8, shape (images, height,
+    width); 255 is the most in its image).
+    """
+    ordered = predictions.sort_values("image", kind="stable")
+    rows = ordered.drop_duplicates("y_true").head(MOST_MAPS)
+    columns = {str(name): number for number, name in enumerate(estimator.classes_)}
+    maps = [
+        grad_cam(estimator.model_, images[number], columns[label])
+        for number, label in zip(rows.index.to_numpy(), rows["y_pred"], strict=True)
+    ]
+    probability = [float(row[PROBABILITY_PREFIX + row["y_pred"]]) for _, row in rows.iterrows()]
+    stream = io.BytesIO()
+    np.savez_compressed(
+        stream,
+        images=rows["image"].to_numpy(dtype=str),
+        labels=rows["y_true"].to_numpy(dtype=str),
+        predicted=rows["y_pred"].to_numpy(dtype=str),
+        probability=np.array(probability),
+        heat=np.rint(255 * np.stack(maps).clip(0, 1)).astype(np.uint8),
+    )
+    return stream.getvalue()
 
 
 def write_heat_map(path: Path, picture: Image, heat: Heat, caption: str) -> None:
-    """Write a PNG: the picture, the picture under the heat, and a line of text below.
+    """Write a PNG: the picture, the picture under the heat, below them the caption and `NOTICE`.
 
-    Parameters
-    ----------
-    path : Path
-        Ends in ``.png``.
-    picture : numpy.ndarray of uint8, shape (height, width, 3)
-        Blue, green, red: the image as it was read.
-    heat : numpy.ndarray, shape (any, any)
-        0 to 1; stretched over the picture.
-    caption : str
-        What is shown; the notice that it is not for diagnosis is added.
+    The picture has the shape (height, width, 3): blue, green, red. The heat, 0 to 1, may have another
+    height and width and is stretched over the picture.
     """
     scale = max(1.0, _SMALLEST_SIDE / min(picture.shape[:2]))
     size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
@@ -146,10 +154,10 @@ def write_heat_map(path: Path, picture: Image, heat: Heat, caption: str) -> None
     for number, line in enumerate((caption, NOTICE)):
         plain = line.encode("ascii", "replace").decode("ascii")
         width = cv2.getTextSize(plain, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)[0][0]
-        size_of_text = 0.5 * min(1.0, (both.shape[1] - 12) / max(width, 1))
-        place = (6, _FOOTER * number + 19)
+        font_scale = 0.5 * min(1.0, (both.shape[1] - 12) / max(width, 1))
+        corner = (6, _FOOTER * number + 19)
         cv2.putText(
-            footer, plain, place, cv2.FONT_HERSHEY_SIMPLEX, size_of_text, (0, 0, 0), 1, cv2.LINE_AA
+            footer, plain, corner, cv2.FONT_HERSHEY_SIMPLEX, font_scale, (0, 0, 0), 1, cv2.LINE_AA
         )
     _, data = cv2.imencode(".png", np.concatenate([both, footer], axis=0))
     write_bytes(path, data.tobytes())
@@ -170,18 +178,16 @@ def _functional(network: Any) -> Any:
 
 def _tensors(graph: Any) -> list[Any]:
     """The tensors of a functional network, from first to last layer."""
-    nodes = [node for depth in sorted(graph._nodes_by_depth, reverse=True)
-             for node in graph._nodes_by_depth[depth]]  # fmt: skip
-    return [tensor for node in nodes for tensor in node.output_tensors]
+    return [
+        tensor
+        for _, nodes in sorted(graph._nodes_by_depth.items(), reverse=True)
+        for node in nodes
+        for tensor in node.output_tensors
+    ]
 
 
-def _last_picture(graph: Any) -> Any:
-    """The last tensor with an extent in both directions, or None."""
-    for tensor in reversed(_tensors(graph)[1:]):
-        shape = tensor.shape
-        if len(shape) == 4 and shape[1] and shape[2] and shape[1] > 1 and shape[2] > 1:
-            return tensor
-    return None
+def _has_rows_and_columns(tensor: Any) -> bool:
+    return len(tensor.shape) == 4 and all(size and size > 1 for size in tensor.shape[1:3])
 
 
 def _starts(length: int, patch: int, step: int) -> list[int]:
@@ -190,7 +196,7 @@ def _starts(length: int, patch: int, step: int) -> list[int]:
 
 
 def _scaled(heat: Heat) -> Heat:
-    """Divide by the highest value; all zero stays so."""
+    """Negative values become 0, and the highest 1; all zero stays so."""
     heat = np.maximum(heat, 0.0)
     top = float(heat.max())
     return heat / top if top > 0 else heat

@@ -7,12 +7,10 @@ parameters at 224x224x3 and 1000 classes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from leukbench.models.registry import ModelSpec
-
-if TYPE_CHECKING:
-    from leukbench.models.training.keras_classifier import KerasClassifier
+from leukbench.models.training.recipe import network_factory
 
 SPEC = ModelSpec(
     name="alexnet",
@@ -80,13 +78,4 @@ def stem_stride(side: int) -> int:
     return 4 if side >= 128 else 2 if side >= 64 else 1
 
 
-def build(**recipe: Any) -> KerasClassifier:
-    """The architecture with its recipe."""
-    from leukbench.models.training.keras_classifier import KerasClassifier
-
-    defaults = {
-        "layers": "leukbench.models.alexnet:layers",
-        "learning_rate": 1e-4,
-        "schedule": "cosine",
-    }
-    return KerasClassifier(**{**defaults, **recipe})
+build = network_factory("leukbench.models.alexnet:layers", learning_rate=1e-4, schedule="cosine")

@@ -6,63 +6,60 @@ Features are scaled inside the pipeline, on training images only.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from leukbench.models.registry import ModelSpec, Published
+from leukbench.models.sources import QUOTED_IN_PAPER
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-_SOURCE = "Keerthivasan and Saranya 2023, Table 1; from another paper and other data"
-_FEATURES = "On the Fourier spectrum and the 256-bin histogram, scaled to unit variance: "
+    from leukbench.models.estimators import ProbabilisticSVM
+
+ON_FEATURES = "On the Fourier spectrum and the 256-bin histogram, scaled to unit variance: "
+
+_spec = partial(ModelSpec, family="classical", framework="sklearn")
 
 SPECS = (
-    ModelSpec(
+    _spec(
         name="svm_rbf",
         title="SVM (RBF)",
-        family="classical",
         target="leukbench.models.classical:svm_rbf",
         reference="Cortes and Vapnik 1995, doi:10.1007/BF00994018",
-        framework="sklearn",
-        recipe=_FEATURES + "Gaussian kernel, C 1, probabilities by temperature scaling of "
+        recipe=ON_FEATURES + "Gaussian kernel, C 1, probabilities by temperature scaling of "
         "cross-validated decision values.",
-        published=Published("73.02", "89.47", "53.12", "65.9", "66.66", source=_SOURCE),
+        published=Published("73.02", "89.47", "53.12", "65.9", "66.66", source=QUOTED_IN_PAPER),
     ),
-    ModelSpec(
+    _spec(
         name="naive_bayes",
         title="Naive Bayes",
-        family="classical",
         target="leukbench.models.classical:naive_bayes",
         reference="Rish 2001, An empirical study of the naive Bayes classifier",
-        framework="sklearn",
-        recipe=_FEATURES + "Gaussian naive Bayes.",
-        published=Published("74.6", "69.05", "90.65", "85.71", "78.37", source=_SOURCE),
+        recipe=ON_FEATURES + "Gaussian naive Bayes.",
+        published=Published("74.6", "69.05", "90.65", "85.71", "78.37", source=QUOTED_IN_PAPER),
     ),
-    ModelSpec(
+    _spec(
         name="decision_tree",
         title="Decision tree",
-        family="classical",
         target="leukbench.models.classical:decision_tree",
         reference="Breiman et al. 1984, Classification and Regression Trees",
-        framework="sklearn",
-        recipe=_FEATURES + "one tree, fully grown, Gini impurity.",
-        published=Published("96.77", "94.11", "100", "100", "96.96", source=_SOURCE),
+        recipe=ON_FEATURES + "one tree, fully grown, Gini impurity.",
+        published=Published("96.77", "94.11", "100", "100", "96.96", source=QUOTED_IN_PAPER),
     ),
-    ModelSpec(
+    _spec(
         name="random_forest",
         title="Random forest",
-        family="classical",
         target="leukbench.models.classical:random_forest",
         reference="Breiman 2001, doi:10.1023/A:1010933404324",
-        framework="sklearn",
-        recipe=_FEATURES + "100 trees, fully grown, Gini impurity.",
-        published=Published("96.83", "100", "93.75", "93.93", "96.77", source=_SOURCE),
+        recipe=ON_FEATURES + "100 trees, fully grown, Gini impurity.",
+        published=Published("96.83", "100", "93.75", "93.93", "96.77", source=QUOTED_IN_PAPER),
     ),
 )
 
 
 def on_features(classifier: Any) -> Pipeline:
-    """A pipeline from images over both features and their scaling to a classifier."""
+    """A pipeline: both features of the images, scaled, then the classifier."""
     from sklearn.pipeline import FeatureUnion, Pipeline
     from sklearn.preprocessing import StandardScaler
 
@@ -72,13 +69,18 @@ def on_features(classifier: Any) -> Pipeline:
     return Pipeline([("features", features), ("scale", StandardScaler()), ("model", classifier)])
 
 
-def svm_rbf(random_state: Any = None, C: float = 1.0) -> Pipeline:
-    """Support vector machine with Gaussian kernel; it has no randomness of its own."""
+def svm(kernel: str, random_state: Any, **parameters: Any) -> ProbabilisticSVM:
+    """A support vector machine with probabilities."""
     from sklearn.svm import SVC
 
-    from leukbench.models.training.calibrated import CalibratedClassifier
+    from leukbench.models.estimators import ProbabilisticSVM
 
-    return on_features(CalibratedClassifier(SVC(C=C, kernel="rbf"), random_state=random_state))
+    return ProbabilisticSVM(SVC(kernel=kernel, **parameters), random_state=random_state)
+
+
+def svm_rbf(random_state: Any = None, C: float = 1.0) -> Pipeline:
+    """Support vector machine with Gaussian kernel; the seed decides the folds of its temperature."""
+    return on_features(svm("rbf", random_state, C=C))
 
 
 def naive_bayes(random_state: Any = None) -> Pipeline:
@@ -97,6 +99,6 @@ def decision_tree(random_state: Any = None) -> Pipeline:
 
 def random_forest(random_state: Any = None, n_estimators: int = 100) -> Pipeline:
     """A random forest."""
-    from leukbench.models.training.threads import RandomForest
+    from leukbench.models.estimators import RandomForest
 
     return on_features(RandomForest(n_estimators=n_estimators, random_state=random_state))

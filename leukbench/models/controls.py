@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from leukbench.models.registry import ModelSpec
@@ -10,32 +11,28 @@ if TYPE_CHECKING:
     from sklearn.dummy import DummyClassifier
     from sklearn.pipeline import Pipeline
 
+_spec = partial(ModelSpec, family="control", framework="sklearn")
+
 SPECS = (
-    ModelSpec(
+    _spec(
         name="control_majority",
         title="Control: majority class",
-        family="control",
         target="leukbench.models.controls:majority",
         reference="sklearn.dummy.DummyClassifier",
-        framework="sklearn",
         recipe="The most frequent class of the training images; class shares as probabilities.",
     ),
-    ModelSpec(
+    _spec(
         name="control_stratified_random",
         title="Control: stratified random",
-        family="control",
         target="leukbench.models.controls:stratified_random",
         reference="sklearn.dummy.DummyClassifier",
-        framework="sklearn",
         recipe="Classes drawn at random in the shares of the training images.",
     ),
-    ModelSpec(
+    _spec(
         name="control_two_numbers",
         title="Control: mean and standard deviation",
-        family="control",
         target="leukbench.models.controls:two_numbers",
         reference="Fix and Hodges 1951, Discriminatory Analysis",
-        framework="sklearn",
         recipe="5 nearest neighbours on two numbers: mean and standard deviation of all values of "
         "the image, scaled to unit variance.",
     ),

@@ -6,9 +6,11 @@ at 224x224x3 and 1000 classes without the auxiliary heads, which are there in tr
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from leukbench.models.registry import ModelSpec
+from leukbench.models.training.recipe import network_factory
 
 if TYPE_CHECKING:
     from leukbench.models.training.keras_classifier import KerasClassifier
@@ -54,17 +56,9 @@ def layers(
 ) -> Any:
     """The architecture, top to bottom, for images of 32x32 or more.
 
-    Parameters
-    ----------
-    shape : tuple of int
-        Height, width and channels.
-    classes : int
-        Number of classes.
-    auxiliary : bool
-        With the two auxiliary heads, as further outputs.
-    torchvision : bool
-        As torchvision has it, for its weights: batch normalisation instead of biases, 3x3 kernels
-        on the 5x5 paths, a 2x2 fourth pool (6,624,904 trainable parameters at 1000 classes).
+    ``auxiliary`` adds the two auxiliary heads as further outputs. ``torchvision`` builds what
+    torchvision's weights fit: batch normalisation instead of biases, 3x3 kernels on the 5x5 paths, a
+    2x2 fourth pool (6,624,904 trainable parameters at 1000 classes).
     """
     import keras
 
@@ -77,21 +71,9 @@ def classify(x: Any, classes: int, auxiliary: bool, torchvision: bool) -> Any:
     """From scaled images to probabilities; with auxiliary heads a list, the main one first."""
     from keras import layers as L
 
-    from leukbench.models.training.normalisation import BatchNormalization
+    from leukbench.models.training import layers as blocks
 
-    def convolve(x: Any, width: int, kernel: int, name: str, **more: Any) -> Any:
-        x = L.Conv2D(
-            width,
-            kernel,
-            padding=more.pop("padding", "same"),
-            use_bias=not torchvision,
-            kernel_initializer="he_normal",
-            name=name,
-            **more,
-        )(x)
-        if torchvision:
-            x = BatchNormalization(epsilon=1e-3, name=f"{name}_norm")(x)
-        return L.ReLU(name=f"{name}_relu")(x)
+    convolve = partial(blocks.convolve, bias=not torchvision)
 
     def pool(x: Any, name: str, kernel: int = 3, strides: int = 2) -> Any:
         return L.MaxPooling2D(kernel, strides, padding="same", name=name)(x)
@@ -100,15 +82,15 @@ def classify(x: Any, classes: int, auxiliary: bool, torchvision: bool) -> Any:
         one, three_in, three, five_in, five, pooled = INCEPTIONS[name]
         name = f"inception{name}"
         paths = [
-            convolve(x, one, 1, f"{name}_1x1"),
-            convolve(convolve(x, three_in, 1, f"{name}_3x3_in"), three, 3, f"{name}_3x3"),
+            convolve(x, one, 1, name=f"{name}_1x1"),
+            convolve(convolve(x, three_in, 1, name=f"{name}_3x3_in"), three, 3, name=f"{name}_3x3"),
             convolve(
-                convolve(x, five_in, 1, f"{name}_5x5_in"),
+                convolve(x, five_in, 1, name=f"{name}_5x5_in"),
                 five,
                 3 if torchvision else 5,
-                f"{name}_5x5",
+                name=f"{name}_5x5",
             ),
-            convolve(pool(x, f"{name}_pool", strides=1), pooled, 1, f"{name}_pooled"),
+            convolve(pool(x, f"{name}_pool", strides=1), pooled, 1, name=f"{name}_pooled"),
         ]
         return L.Concatenate(name=name)(paths)
 
@@ -117,17 +99,17 @@ def classify(x: Any, classes: int, auxiliary: bool, torchvision: bool) -> Any:
             x = L.AveragePooling2D(5, 3, name=f"{name}_pool")(x)
         else:
             x = L.GlobalAveragePooling2D(keepdims=True, name=f"{name}_pool")(x)
-        x = L.Flatten(name=f"{name}_flatten")(convolve(x, 128, 1, f"{name}_conv"))
+        x = L.Flatten(name=f"{name}_flatten")(convolve(x, 128, 1, name=f"{name}_conv"))
         x = L.Dense(1024, activation="relu", kernel_initializer="he_normal", name=f"{name}_fc")(x)
         x = L.Dropout(0.7, name=f"{name}_dropout")(x)
         return L.Dense(classes, activation="softmax", dtype="float32", name=name)(x)
 
     stride = 2 if min(x.shape[1:3]) >= 96 else 1
     x = L.ZeroPadding2D(3, name="pad1")(x)
-    x = convolve(x, 64, 7, "conv1", strides=stride, padding="valid")
+    x = convolve(x, 64, 7, stride, name="conv1", padding="valid")
     x = pool(x, "pool1")
-    x = convolve(x, 64, 1, "conv2_in")
-    x = convolve(x, 192, 3, "conv2")
+    x = convolve(x, 64, 1, name="conv2_in")
+    x = convolve(x, 192, 3, name="conv2")
     x = pool(x, "pool2")
     x = inception(inception(x, "3a"), "3b")
     x = pool(x, "pool3")
@@ -146,12 +128,10 @@ def classify(x: Any, classes: int, auxiliary: bool, torchvision: bool) -> Any:
 
 def build(auxiliary: bool = True, **recipe: Any) -> KerasClassifier:
     """The architecture with its recipe; ``auxiliary=False`` trains without the auxiliary heads."""
-    from leukbench.models.training.keras_classifier import KerasClassifier
-
-    defaults = {
-        "layers": "leukbench.models.googlenet:layers",
-        "options": {"auxiliary": auxiliary},
-        "learning_rate": 3e-4,
-        "schedule": "cosine",
-    }
-    return KerasClassifier(**{**defaults, **recipe})
+    make = network_factory(
+        "leukbench.models.googlenet:layers",
+        options={"auxiliary": auxiliary},
+        learning_rate=3e-4,
+        schedule="cosine",
+    )
+    return make(**recipe)

@@ -7,12 +7,10 @@ hidden layer to learn fields by heart. Under 0.6 million parameters.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from leukbench.models.registry import ModelSpec
-
-if TYPE_CHECKING:
-    from leukbench.models.training.keras_classifier import KerasClassifier
+from leukbench.models.training.recipe import network_factory
 
 SPEC = ModelSpec(
     name="leuknet",
@@ -35,8 +33,7 @@ def layers(shape: tuple[int, int, int], classes: int) -> Any:
     import keras
     from keras import layers as L
 
-    from leukbench.models.training.augmentation import SmearAugmentation
-    from leukbench.models.training.normalisation import BatchNormalization
+    from leukbench.models.training.layers import BatchNormalization, SmearAugmentation
 
     inputs = keras.Input(shape, dtype="uint8")
     x = L.Rescaling(1 / 127.5, offset=-1.0, name="scale")(inputs)
@@ -59,15 +56,10 @@ def layers(shape: tuple[int, int, int], classes: int) -> Any:
     return keras.Model(inputs, x, name="leuknet")
 
 
-def build(**recipe: Any) -> KerasClassifier:
-    """The architecture with its recipe."""
-    from leukbench.models.training.keras_classifier import KerasClassifier
-
-    defaults = {
-        "layers": "leukbench.models.leuknet:layers",
-        "learning_rate": 3e-3,
-        "optimizer": "adamw",
-        "weight_decay": 0.01,
-        "schedule": "cosine",
-    }
-    return KerasClassifier(**{**defaults, **recipe})
+build = network_factory(
+    "leukbench.models.leuknet:layers",
+    learning_rate=3e-3,
+    optimizer="adamw",
+    weight_decay=0.01,
+    schedule="cosine",
+)

@@ -6,12 +6,11 @@ trainable parameters at 224x224x3 and 1000 classes, and 34,112 running means and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 from leukbench.models.registry import ModelSpec
-
-if TYPE_CHECKING:
-    from leukbench.models.training.keras_classifier import KerasClassifier
+from leukbench.models.training.recipe import network_factory
 
 SPEC = ModelSpec(
     name="mobilenet_v2",
@@ -44,34 +43,13 @@ STAGES = (
 
 
 def features(x: Any) -> Any:
-    """All but the classifier: from scaled images to 1280 maps.
-
-    Parameters
-    ----------
-    x : keras.KerasTensor
-        Images in -1..1.
-    """
+    """All but the classifier: from images in -1..1 to 1280 maps."""
     from keras import layers as L
 
-    from leukbench.models.training.normalisation import BatchNormalization
+    from leukbench.models.training import layers as blocks
 
-    def convolve(x: Any, width: int, kernel: int, strides: int, name: str, relu: bool) -> Any:
-        x = L.Conv2D(
-            width,
-            kernel,
-            strides=strides,
-            padding="same",
-            use_bias=False,
-            kernel_initializer="he_normal",
-            name=name,
-        )(x)
-        return normalise(x, name, relu)
-
-    def normalise(x: Any, name: str, relu: bool) -> Any:
-        x = BatchNormalization(epsilon=1e-3, name=f"{name}_norm")(x)
-        return L.ReLU(6.0, name=f"{name}_relu")(x) if relu else x
-
-    x = convolve(x, 32, 3, 2, "stem", relu=True)
+    convolve = partial(blocks.convolve, ceiling=6.0)
+    x = convolve(x, 32, 3, 2, name="stem")
     number = 0
     for expansion, width, repetitions, stride in STAGES:
         for repetition in range(repetitions):
@@ -80,7 +58,7 @@ def features(x: Any) -> Any:
             strides = stride if repetition == 0 else 1
             before, maps = x, x.shape[-1]
             if expansion > 1:
-                x = convolve(x, maps * expansion, 1, 1, f"{name}_expand", relu=True)
+                x = convolve(x, maps * expansion, 1, name=f"{name}_expand")
             x = L.DepthwiseConv2D(
                 3,
                 strides=strides,
@@ -89,11 +67,11 @@ def features(x: Any) -> Any:
                 depthwise_initializer="he_normal",
                 name=f"{name}_depthwise",
             )(x)
-            x = normalise(x, f"{name}_depthwise", relu=True)
-            x = convolve(x, width, 1, 1, f"{name}_project", relu=False)
+            x = blocks.normalise(x, f"{name}_depthwise", ceiling=6.0)
+            x = convolve(x, width, 1, name=f"{name}_project", relu=False)
             if strides == 1 and maps == width:
                 x = L.Add(name=f"{name}_add")([before, x])
-    return convolve(x, 1280, 1, 1, "last", relu=True)
+    return convolve(x, 1280, 1, name="last")
 
 
 def layers(shape: tuple[int, int, int], classes: int) -> Any:
@@ -114,9 +92,4 @@ def classify(x: Any, classes: int) -> Any:
     return L.Dense(classes, activation="softmax", dtype="float32", name="predictions")(x)
 
 
-def build(**recipe: Any) -> KerasClassifier:
-    """The architecture with its recipe."""
-    from leukbench.models.training.keras_classifier import KerasClassifier
-
-    defaults = {"layers": "leukbench.models.mobilenet:layers", "schedule": "cosine"}
-    return KerasClassifier(**{**defaults, **recipe})
+build = network_factory("leukbench.models.mobilenet:layers", schedule="cosine")

@@ -6,12 +6,11 @@ default: valid padding, 2x2 pooling, Glorot initialisation, Adam with learning r
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from leukbench.models.registry import ModelSpec, Published
-
-if TYPE_CHECKING:
-    from leukbench.models.training.keras_classifier import KerasClassifier
+from leukbench.models.sources import PAPER_TABLE
+from leukbench.models.training.recipe import network_factory
 
 SPEC = ModelSpec(
     name="modified_cnn",
@@ -22,13 +21,7 @@ SPEC = ModelSpec(
     framework="keras",
     recipe="As in the paper: Adam, learning rate 0.001 (Keras' default), no dropout.",
     published=Published(
-        accuracy="97.69",
-        precision="0.98",
-        recall="0.98",
-        specificity="95.3",
-        f1="0.98",
-        source="Keerthivasan and Saranya 2023, Table 1",
-        same_data=True,
+        "97.69", "0.98", "0.98", "95.3", "0.98", source=PAPER_TABLE, same_data=True
     ),
 )
 
@@ -57,8 +50,4 @@ def layers(shape: tuple[int, int, int], classes: int) -> Any:
     )
 
 
-def build(**recipe: Any) -> KerasClassifier:
-    """The architecture with its recipe."""
-    from leukbench.models.training.keras_classifier import KerasClassifier
-
-    return KerasClassifier(**{"layers": "leukbench.models.modified_cnn:layers", **recipe})
+build = network_factory("leukbench.models.modified_cnn:layers")

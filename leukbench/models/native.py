@@ -6,6 +6,7 @@ Grey is repeated to three channels. Weights are random, ImageNet's, or from a fi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,19 @@ from typing import TYPE_CHECKING, Any
 from leukbench.errors import UsageError
 from leukbench.models import alexnet, googlenet, mobilenet, vgg
 from leukbench.models.registry import ModelSpec
+from leukbench.models.training.recipe import network_factory
 
 if TYPE_CHECKING:
     from leukbench.models.training.keras_classifier import KerasClassifier
 
 SIZES = {"alexnet": 227, "googlenet": 224, "vgg16": 224, "vgg19": 224, "mobilenet_v2": 224}
+CLASSIFIERS: dict[str, Callable[[Any, int], Any]] = {
+    "alexnet": alexnet.classify,
+    "googlenet": partial(googlenet.classify, auxiliary=True, torchvision=True),
+    "vgg16": partial(vgg.classify, depth=16),
+    "vgg19": partial(vgg.classify, depth=19),
+    "mobilenet_v2": mobilenet.classify,
+}
 
 # Mean and standard deviation of red, green and blue in 0..255, as the weights were trained with.
 _TORCHVISION = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
@@ -72,16 +81,8 @@ SPECS = (
 def layers(shape: tuple[int, int, int], classes: int, network: str, weights: str = "none") -> Any:
     """The network at its native size, with its weights.
 
-    Parameters
-    ----------
-    shape : tuple of int
-        Height, width and channels (1 or 3) of the images as the protocol makes them.
-    classes : int
-        Number of classes.
-    network : {"alexnet", "googlenet", "vgg16", "vgg19", "mobilenet_v2"}
-        Which one.
-    weights : str
-        ``none``, ``imagenet``, or the name of a file.
+    ``shape`` is height, width and channels (1 or 3) of the images as the protocol makes them,
+    ``network`` a key of `SIZES`, ``weights`` ``none``, ``imagenet`` or the name of a file.
     """
     import keras
     from keras import layers as L
@@ -94,7 +95,7 @@ def layers(shape: tuple[int, int, int], classes: int, network: str, weights: str
         x = L.Concatenate(name="grey_to_colour")([x, x, x])
     mean, deviation = normalisation(network, weights)
     scale = L.Normalization(mean=mean, variance=[s * s for s in deviation], name="scale")
-    outputs = _classifier(network)(scale(x), classes)
+    outputs = CLASSIFIERS[network](scale(x), classes)
     model = keras.Model(inputs, outputs, name=f"{network}_native")
     if weights != "none":
         from leukbench.models.training.pretrained import load_weights
@@ -112,51 +113,21 @@ def normalisation(network: str, weights: str) -> tuple[tuple[float, ...], tuple[
     return _CENTRED
 
 
-def _classifier(network: str) -> Any:
-    return {
-        "alexnet": alexnet.classify,
-        "googlenet": partial(googlenet.classify, auxiliary=True, torchvision=True),
-        "vgg16": partial(vgg.classify, depth=16),
-        "vgg19": partial(vgg.classify, depth=19),
-        "mobilenet_v2": mobilenet.classify,
-    }[network]
-
-
-def _build(network: str, weights: str, recipe: dict[str, Any]) -> KerasClassifier:
-    from leukbench.models.training.keras_classifier import KerasClassifier
-
+def _build(network: str, weights: str = "none", **changes: Any) -> KerasClassifier:
     if not weights:
-        raise UsageError("weights is empty: use none, imagenet, or the name of a file.")
+        raise UsageError("`weights` is empty: use none, imagenet, or the name of a file.")
     rates = {"googlenet": 3e-4, "mobilenet_v2": 1e-3}
-    defaults = {
-        "layers": "leukbench.models.native:layers",
-        "options": {"network": network, "weights": weights},
-        "learning_rate": rates.get(network, 1e-4) if weights == "none" else 1e-4,
-        "schedule": "constant" if network == "vgg16" else "cosine",
-    }
-    return KerasClassifier(**{**defaults, **recipe})
+    make = network_factory(
+        "leukbench.models.native:layers",
+        options={"network": network, "weights": weights},
+        learning_rate=rates.get(network, 1e-4) if weights == "none" else 1e-4,
+        schedule="constant" if network == "vgg16" else "cosine",
+    )
+    return make(**changes)
 
 
-def alexnet_native(weights: str = "none", **recipe: Any) -> KerasClassifier:
-    """AlexNet at 227x227."""
-    return _build("alexnet", weights, recipe)
-
-
-def googlenet_native(weights: str = "none", **recipe: Any) -> KerasClassifier:
-    """GoogLeNet at 224x224 in torchvision's form, with auxiliary heads."""
-    return _build("googlenet", weights, recipe)
-
-
-def vgg16_native(weights: str = "none", **recipe: Any) -> KerasClassifier:
-    """VGG-16 at 224x224."""
-    return _build("vgg16", weights, recipe)
-
-
-def vgg19_native(weights: str = "none", **recipe: Any) -> KerasClassifier:
-    """VGG-19 at 224x224."""
-    return _build("vgg19", weights, recipe)
-
-
-def mobilenet_v2_native(weights: str = "none", **recipe: Any) -> KerasClassifier:
-    """MobileNetV2 at 224x224."""
-    return _build("mobilenet_v2", weights, recipe)
+alexnet_native = partial(_build, "alexnet")
+googlenet_native = partial(_build, "googlenet")
+vgg16_native = partial(_build, "vgg16")
+vgg19_native = partial(_build, "vgg19")
+mobilenet_v2_native = partial(_build, "mobilenet_v2")

@@ -1,14 +1,16 @@
 """Fitted models on disk: Keras' own format for networks, skops for scikit-learn, never a pickle.
 
-A folder holds the model's file and ``model.json``, which says what is needed to use it. The sums of
-both stand in the trial's record, and a file that does not have its sum is not opened.
+A folder holds the model's file and ``model.json``, which says what is needed to use it. The sha256 of
+both stand in the trial's record, and a file with another one is not opened.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-from collections.abc import Collection, Mapping, Sequence
+import zipfile
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +18,17 @@ from leukbench.errors import DataError, UsageError
 from leukbench.models import registry
 
 FOLDER = "model"
-DESCRIPTION = "model.json"
+DESCRIPTION = f"{FOLDER}/model.json"
 FILES = {"keras": "model.keras", "sklearn": "model.skops"}
 
 TRUSTED_TYPES = frozenset(
     {
-        "leukbench.models.training.calibrated.CalibratedClassifier",
+        "leukbench.models.estimators.ProbabilisticSVM",
+        "leukbench.models.estimators.RandomForest",
         "leukbench.models.features.ColourHistogram",
         "leukbench.models.features.FourierSpectrum",
         "leukbench.models.features.GreyHistogram",
         "leukbench.models.features.MeanAndSpread",
-        "leukbench.models.training.threads.RandomForest",
         "sklearn.calibration._CalibratedClassifier",
         "sklearn.calibration._TemperatureScaling",
         "sklearn.metrics._dist_metrics.EuclideanDistance64",
@@ -39,10 +41,19 @@ TRUSTED_TYPES = frozenset(
 )
 """The types that a skops file may hold beside those that skops trusts by itself."""
 
+RENAMED_TYPES = {
+    ("leukbench.models.calibrated", "CalibratedClassifier"): (
+        "leukbench.models.estimators",
+        "ProbabilisticSVM",
+    ),
+    ("leukbench.models.threads", "RandomForest"): ("leukbench.models.estimators", "RandomForest"),
+}
+"""Module and class in files of earlier versions, and what they are called now."""
+
 
 def save_model(
     estimator: Any,
-    folder: Path,
+    trial: Path,
     *,
     name: str,
     framework: str,
@@ -50,28 +61,19 @@ def save_model(
     temperature: float | None,
     calibration_images: int,
 ) -> None:
-    """Write a fitted estimator to a folder of its own.
+    """Write a fitted estimator to `FOLDER` in a trial's folder.
 
-    Parameters
-    ----------
-    estimator : classifier
-        Fitted.
-    folder : Path
-        Made if it is not there.
-    name, framework, parameters
-        What `leukbench.models.registry.create` made it from.
-    temperature : float or None
-        By which its log-probabilities are divided; None where nothing was held out to fit it on.
-    calibration_images : int
-        Images that the temperature was fitted on.
+    ``name`` and ``parameters`` are what `leukbench.models.registry.create` made it from. Its
+    log-probabilities are to be divided by ``temperature``, which was fitted on so many
+    ``calibration_images``; None where nothing was held out to fit it on.
 
     Raises
     ------
     UsageError
         Where skops is not installed.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / FILES[framework]
+    target = trial / FOLDER / FILES[framework]
+    target.parent.mkdir(parents=True, exist_ok=True)
     if framework == "keras":
         estimator.save(target)
     else:
@@ -86,23 +88,13 @@ def save_model(
         "calibration_images": calibration_images,
     }
     text = json.dumps(description, indent=2, ensure_ascii=False) + "\n"
-    (folder / DESCRIPTION).write_text(text, encoding="utf-8", newline="\n")
+    (trial / DESCRIPTION).write_text(text, encoding="utf-8", newline="\n")
 
 
-def load_model(folder: Path, sums: Mapping[str, str]) -> tuple[Any, dict[str, Any]]:
-    """Read a fitted estimator whose files are what the record says.
+def load_model(trial: Path, sums: Mapping[str, str]) -> tuple[Any, dict[str, Any]]:
+    """Read what `save_model` wrote in a trial's folder: the estimator, and what `DESCRIPTION` holds.
 
-    Parameters
-    ----------
-    folder : Path
-        What `save_model` wrote.
-    sums : mapping of str to str
-        sha256 of each file in `folder`, by name.
-
-    Returns
-    -------
-    estimator, description
-        The estimator with ``predict_proba`` and ``classes_``; the content of ``model.json``.
+    ``sums`` is the sha256 of each file of the trial by name, as its record has it.
 
     Raises
     ------
@@ -111,21 +103,22 @@ def load_model(folder: Path, sums: Mapping[str, str]) -> tuple[Any, dict[str, An
     UsageError
         Where skops is not installed, or the model is not registered.
     """
-    description = json.loads(_checked(folder, DESCRIPTION, sums).decode("utf-8"))
-    framework = description["framework"]
-    file = FILES[framework]
-    data = _checked(folder, file, sums)
-    if framework == "keras":
-        estimator = registry.create(description["model"], **description["parameters"])
-        try:
-            return estimator.load(folder / file, description["classes"]), description
-        except (ValueError, TypeError, OSError) as error:
-            raise _unreadable(folder / file, error) from error
-    refuse_types(untrusted_types(data), folder / file)
+    description = json.loads(_checked(trial, DESCRIPTION, sums).decode("utf-8"))
+    file = f"{FOLDER}/{FILES[description['framework']]}"
+    data, path = _checked(trial, file, sums), trial / file
     try:
-        return _skops().loads(data, trusted=sorted(TRUSTED_TYPES)), description
-    except Exception as error:  # skops raises whatever the damaged content leads to
-        raise _unreadable(folder / file, error) from error
+        if path.suffix == ".keras":
+            estimator = registry.create(description["model"], **description["parameters"])
+            return estimator.load(path, description["classes"]), description
+        return _load_skops(data, path), description
+    except (DataError, UsageError):
+        raise
+    except Exception as error:  # skops and Keras raise whatever the damaged content leads to
+        why = " ".join(str(error).split())[:200]
+        raise DataError(
+            f"{path} cannot be loaded here ({why}): use the leukbench, Keras and scikit-learn versions "
+            "that run.json names, or train again with `save_models=True`."
+        ) from error
 
 
 def require(frameworks: Collection[str]) -> None:
@@ -134,44 +127,52 @@ def require(frameworks: Collection[str]) -> None:
         _skops()
 
 
-def untrusted_types(data: bytes) -> list[str]:
-    """Names of the types in a skops file that skops does not trust by itself; nothing is run."""
-    return list(_skops().get_untrusted_types(data=data))
-
-
-def refuse_types(found: Sequence[str], path: Path) -> None:
-    """Raise DataError where a type is not in `TRUSTED_TYPES`."""
-    for name in found:
+def _load_skops(data: bytes, path: Path) -> Any:
+    """The estimator, once all types in the file are allowed; nothing is run before."""
+    data = _with_present_names(data)
+    for name in _skops().get_untrusted_types(data=data):
         if name not in TRUSTED_TYPES:
             raise DataError(
                 f"{path} holds the type {name}, which is not allowed in a saved model: use a file "
-                "that run-all --save-models wrote with the models of leukbench."
+                "that `save_models=True` wrote with the models of leukbench."
             )
+    return _skops().loads(data, trusted=sorted(TRUSTED_TYPES))
 
 
-def _checked(folder: Path, name: str, sums: Mapping[str, str]) -> bytes:
-    """The content of a file, once it has the sum of the record."""
-    path = folder / name
+def _with_present_names(data: bytes) -> bytes:
+    """The same skops file (a ZIP archive), its types named as they are in this version."""
+
+    def rename(node: dict[str, Any]) -> dict[str, Any]:
+        named = (node.get("__module__"), node.get("__class__"))
+        if named in RENAMED_TYPES:
+            node["__module__"], node["__class__"] = RENAMED_TYPES[named]
+        return node
+
+    stream = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as before, zipfile.ZipFile(stream, "w") as after:
+        for name in before.namelist():
+            content = before.read(name)
+            if name == "schema.json":
+                content = json.dumps(json.loads(content, object_hook=rename)).encode()
+            after.writestr(name, content)
+    return stream.getvalue()
+
+
+def _checked(trial: Path, name: str, sums: Mapping[str, str]) -> bytes:
+    """The content of a file, once it has the sha256 of the record."""
+    path = trial / name
     try:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(
-            f"{path} cannot be read ({error.strerror}): run again with --save-models."
+            f"{path} cannot be read ({error.strerror}): run again with `save_models=True`."
         ) from error
     if hashlib.sha256(data).hexdigest() != sums.get(name):
         raise DataError(
             f"{path} is not the file that was saved, its sha256 is not the one in record.json: it is "
-            "not opened; run again with --save-models --fresh."
+            "not opened; run again with `save_models=True` and `fresh=True`."
         )
     return data
-
-
-def _unreadable(path: Path, error: Exception) -> DataError:
-    why = " ".join(str(error).split())[:200]
-    return DataError(
-        f"{path} cannot be loaded here ({why}): use the leukbench, Keras and scikit-learn versions "
-        "that run.json names, or train again with --save-models."
-    )
 
 
 def _skops() -> Any:

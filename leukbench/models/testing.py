@@ -20,46 +20,25 @@ from leukbench.models import registry
 from leukbench.models.registry import ModelSpec
 
 _SIDE = 32
-_PER_CLASS = 8
 _TEXT = np.array(["Benign", "Früh Prä-B", "Pro B"])
+
+Check = Callable[[], str]
+"""Returns what is wrong; an empty text where the point holds."""
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One point of the contract.
-
-    Attributes
-    ----------
-    name : str
-        What was checked.
-    ok : bool
-        Whether it holds.
-    detail : str
-        What was found where it does not hold; else empty.
-    """
+    """One point of the contract, whether it holds, and if not what is wrong."""
 
     name: str
     ok: bool
     detail: str = ""
 
 
-class _Broken(Exception):
-    """A point of the contract does not hold; the text says how."""
-
-
 def check_model(model: str | ModelSpec) -> list[CheckResult]:
-    """Hold a model against the contract, on two dozen small rendered images.
+    """Hold a registered name, or a spec, against the contract, on two dozen small rendered images.
 
-    Parameters
-    ----------
-    model : str or ModelSpec
-        A registered name, or a spec that is not registered yet.
-
-    Returns
-    -------
-    list of CheckResult
-        In the order of the checks. After a check that the others need has failed, the others are
-        not made.
+    After a check that the others need has failed, the others are left out.
 
     Raises
     ------
@@ -72,22 +51,19 @@ def check_model(model: str | ModelSpec) -> list[CheckResult]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                check()
-            except _Broken as broken:
-                results.append(CheckResult(name, False, str(broken)))
+                detail = check()
             except Exception as error:
-                results.append(CheckResult(name, False, f"{type(error).__name__}: {error}"))
-            else:
-                results.append(CheckResult(name, True))
-        if needed and not results[-1].ok:
+                detail = f"{type(error).__name__}: {error}"
+        results.append(CheckResult(name, not detail, detail))
+        if needed and detail:
             break
     return results
 
 
 def tiny_images(
-    classes: int = 3, channels: int = 1, per_class: int = _PER_CLASS, seed: int = 0
+    classes: int = 3, channels: int = 1, per_class: int = 8, seed: int = 0
 ) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
-    """Noisy 32x32 images with a disc whose radius and brightness tell the class.
+    """Noisy 32x32 images with a disc whose radius and brightness depend on the class.
 
     Returns
     -------
@@ -106,111 +82,100 @@ def tiny_images(
     return noisy.clip(0, 255).astype(np.uint8), labels
 
 
-def _checks(spec: ModelSpec) -> Iterator[tuple[str, bool, Callable[[], None]]]:
-    """Names and functions; the flag says that all later checks need this one."""
-    short = {"epochs": 1, "batch_size": 64} if spec.framework == "keras" else {}
+def _checks(spec: ModelSpec) -> Iterator[tuple[str, bool, Check]]:
+    """Names, whether all later checks need this one, and the checks."""
+
+    def make() -> Any:
+        short = {"epochs": 1, "batch_size": 64} if spec.framework == "keras" else {}
+        return spec.factory()(random_state=0, **short)
+
+    yield "makes an estimator with the methods of a classifier", True, lambda: _methods(make())
+    yield "makes a fresh one every time", False, lambda: _fresh(make(), make())
+    yield "can be cloned", False, lambda: _clone(make())
+    yield "can be pickled", False, lambda: _pickle(make())
+
     images, numbers = tiny_images()
     images.setflags(write=False)
     labels = _TEXT[numbers]
-    fitted: list[Any] = []
-
-    def make(seed: int = 0) -> Any:
-        return spec.factory()(random_state=seed, **short)
-
-    def is_classifier() -> None:
-        estimator = make()
-        for method in ("fit", "predict", "predict_proba", "get_params", "set_params"):
-            _demand(hasattr(estimator, method), f"the estimator has no {method}")
-
-    def is_fresh() -> None:
-        _demand(make() is not make(), "the factory gives the same estimator twice")
-
-    def is_clonable() -> None:
-        from sklearn.base import clone
-
-        estimator = make()
-        copy = clone(estimator)
-        _demand(
-            repr(copy.get_params()) == repr(estimator.get_params()),
-            "a clone has other parameters than its original",
-        )
-
-    def is_picklable() -> None:
-        pickle.loads(pickle.dumps(make()))
-
-    def fits() -> None:
-        estimator = make()
-        returned = estimator.fit(images, labels)
-        _demand(returned is estimator, "fit does not return the estimator itself")
-        fitted.append(estimator)
-
-    def has_classes() -> None:
-        _demand(
-            list(fitted[0].classes_) == sorted(set(labels)),
-            f"classes_ is {list(fitted[0].classes_)}, the labels are {sorted(set(labels))}",
-        )
-
-    def gives_probabilities() -> None:
-        _check_probabilities(fitted[0].predict_proba(images), len(images), len(_TEXT))
-
-    def predicts_most_probable() -> None:
-        probabilities = fitted[0].predict_proba(images)
-        predicted = np.asarray(fitted[0].predict(images))
-        _demand(predicted.shape == (len(images),), f"predict gives the shape {predicted.shape}")
-        columns = np.searchsorted(fitted[0].classes_, predicted)
-        chosen = probabilities[np.arange(len(images)), columns]
-        _demand(
-            bool(np.allclose(chosen, probabilities.max(axis=1))),
-            "predict gives other classes than the most probable ones",
-        )
-
-    def one_image_alone() -> None:
-        together = fitted[0].predict_proba(images)[:1]
-        alone = fitted[0].predict_proba(images[:1])
-        _demand(
-            bool(np.allclose(together, alone, atol=1e-3)),
-            "an image alone gets other probabilities than among others",
-        )
-
-    def repeats() -> None:
-        again = make().fit(images, labels).predict_proba(images)
-        _demand(
-            bool(np.array_equal(again, fitted[0].predict_proba(images))),
-            "the same seed gives other predictions",
-        )
-
-    def takes_colour_and_numbers() -> None:
-        coloured, targets = tiny_images(classes=2, channels=3)
-        estimator = make().fit(coloured, targets + 7)
-        _check_probabilities(estimator.predict_proba(coloured), len(coloured), 2)
-        _demand(list(estimator.classes_) == [7, 8], f"classes_ is {list(estimator.classes_)}")
-
-    yield "makes an estimator with the methods of a classifier", True, is_classifier
-    yield "makes a fresh one every time", False, is_fresh
-    yield "can be cloned", False, is_clonable
-    yield "can be pickled", False, is_picklable
-    yield "fits grey images with text labels, without writing to them", True, fits
-    yield "knows its classes, sorted", True, has_classes
-    yield "gives probabilities that sum to 1", True, gives_probabilities
-    yield "predicts the most probable class", False, predicts_most_probable
-    yield "judges an image alone as among others", False, one_image_alone
-    yield "gives the same predictions for the same seed", False, repeats
-    yield "fits colour images with two classes and number labels", False, takes_colour_and_numbers
+    fitted = make()
+    fits = "fits grey images with text labels, without writing to them"
+    yield fits, True, lambda: _fit(fitted, images, labels)
+    yield "knows its classes, sorted", True, lambda: _classes(fitted, sorted(set(labels)))
+    yield "gives probabilities that sum to 1", True, lambda: _probabilities(fitted, images)
+    yield "predicts the most probable class", False, lambda: _most_probable(fitted, images)
+    yield "judges an image alone as among others", False, lambda: _alone(fitted, images)
+    again = "gives the same predictions for the same seed"
+    yield again, False, lambda: _same(fitted, make().fit(images, labels), images)
+    colour = "fits colour images with two classes and number labels"
+    yield colour, False, lambda: _fits_colour(make())
 
 
-def _check_probabilities(found: Any, images: int, classes: int) -> None:
-    probabilities = np.asarray(found)
-    _demand(
-        probabilities.shape == (images, classes),
-        f"predict_proba has the shape {probabilities.shape} instead of {(images, classes)}",
-    )
-    _demand(bool(np.isfinite(probabilities).all()), "a probability is no number")
-    _demand(
-        float(probabilities.min()) >= 0 and bool(np.allclose(probabilities.sum(axis=1), 1)),
-        "a row of probabilities does not sum to 1, or one is negative",
-    )
+def _methods(estimator: Any) -> str:
+    needed = ("fit", "predict", "predict_proba", "get_params", "set_params")
+    missing = [method for method in needed if not hasattr(estimator, method)]
+    return f"the estimator has no {missing[0]}" if missing else ""
 
 
-def _demand(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise _Broken(otherwise)
+def _fresh(first: Any, second: Any) -> str:
+    return "the factory gives the same estimator twice" if first is second else ""
+
+
+def _clone(estimator: Any) -> str:
+    from sklearn.base import clone
+
+    same = repr(clone(estimator).get_params()) == repr(estimator.get_params())
+    return "" if same else "a clone has other parameters than its original"
+
+
+def _pickle(estimator: Any) -> str:
+    pickle.loads(pickle.dumps(estimator))
+    return ""
+
+
+def _fit(estimator: Any, images: NDArray[np.uint8], labels: NDArray[Any]) -> str:
+    returned = estimator.fit(images, labels)
+    return "" if returned is estimator else "fit does not return the estimator itself"
+
+
+def _classes(fitted: Any, labels: list[Any]) -> str:
+    classes = list(fitted.classes_)
+    return "" if classes == labels else f"classes_ is {classes}, the labels are {labels}"
+
+
+def _probabilities(fitted: Any, images: NDArray[np.uint8]) -> str:
+    probabilities = np.asarray(fitted.predict_proba(images))
+    expected = (len(images), len(fitted.classes_))
+    if probabilities.shape != expected:
+        return f"predict_proba has the shape {probabilities.shape} instead of {expected}"
+    if not np.isfinite(probabilities).all():
+        return "a probability is NaN or infinite"
+    if probabilities.min() < 0 or not np.allclose(probabilities.sum(axis=1), 1):
+        return "a row of probabilities does not sum to 1, or one is negative"
+    return ""
+
+
+def _most_probable(fitted: Any, images: NDArray[np.uint8]) -> str:
+    probabilities = fitted.predict_proba(images)
+    predicted = np.asarray(fitted.predict(images))
+    if predicted.shape != (len(images),):
+        return f"predict gives the shape {predicted.shape}"
+    chosen = probabilities[np.arange(len(images)), np.searchsorted(fitted.classes_, predicted)]
+    same = np.allclose(chosen, probabilities.max(axis=1))
+    return "" if same else "predict gives other classes than the most probable ones"
+
+
+def _alone(fitted: Any, images: NDArray[np.uint8]) -> str:
+    among, alone = fitted.predict_proba(images)[:1], fitted.predict_proba(images[:1])
+    same = np.allclose(among, alone, atol=1e-3)
+    return "" if same else "an image alone gets other probabilities than among others"
+
+
+def _same(fitted: Any, again: Any, images: NDArray[np.uint8]) -> str:
+    same = np.array_equal(again.predict_proba(images), fitted.predict_proba(images))
+    return "" if same else "the same seed gives other predictions"
+
+
+def _fits_colour(estimator: Any) -> str:
+    images, labels = tiny_images(classes=2, channels=3)
+    fitted = estimator.fit(images, labels + 7)
+    return _classes(fitted, [7, 8]) or _probabilities(fitted, images)

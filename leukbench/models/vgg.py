@@ -6,24 +6,17 @@ Table 1, columns D and E. 138,357,544 and 143,667,240 parameters at 224x224x3 an
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from leukbench.models.registry import ModelSpec, Published
-
-if TYPE_CHECKING:
-    from leukbench.models.training.keras_classifier import KerasClassifier
+from leukbench.models.sources import QUOTED_IN_PAPER
+from leukbench.models.training.recipe import network_factory
 
 HIDDEN = 4096
 WIDTHS = (64, 128, 256, 512, 512)
 CONVOLUTIONS = {16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 
 _REFERENCE = "Simonyan and Zisserman 2015, arXiv:1409.1556"
-_RECIPES = {
-    16: "He initialisation, Adam, learning rate 0.0001, dropout 0.5 after each hidden layer.",
-    19: "He initialisation, Adam, learning rate 0.0001 falling by a cosine after a warm-up, dropout "
-    "0.5 after each hidden layer.",
-}
-_SCHEDULES = {16: "constant", 19: "cosine"}
 _DEPARTURES = (
     "The last feature map is as small as the input makes it (1x1x512 at 50x50 instead of 7x7x512), "
     "and the first hidden layer has as few weights.",
@@ -39,15 +32,8 @@ SPECS = (
         target="leukbench.models.vgg:vgg16",
         reference=_REFERENCE,
         framework="keras",
-        recipe=_RECIPES[16],
-        published=Published(
-            accuracy="90.1",
-            precision="84.88",
-            recall="93.58",
-            specificity="87.5",
-            f1="89.01",
-            source="Keerthivasan and Saranya 2023, Table 1; from another paper and other data",
-        ),
+        recipe="He initialisation, Adam, learning rate 0.0001, dropout 0.5 after each hidden layer.",
+        published=Published("90.1", "84.88", "93.58", "87.5", "89.01", source=QUOTED_IN_PAPER),
         departures=_DEPARTURES,
     ),
     ModelSpec(
@@ -57,24 +43,15 @@ SPECS = (
         target="leukbench.models.vgg:vgg19",
         reference=_REFERENCE,
         framework="keras",
-        recipe=_RECIPES[19],
+        recipe="He initialisation, Adam, learning rate 0.0001 falling by a cosine after a warm-up, "
+        "dropout 0.5 after each hidden layer.",
         departures=_DEPARTURES,
     ),
 )
 
 
 def layers(shape: tuple[int, int, int], classes: int, depth: int = 16) -> Any:
-    """The architecture, top to bottom.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Height, width (32 or more) and channels.
-    classes : int
-        Number of classes.
-    depth : {16, 19}
-        Layers with weights.
-    """
+    """The architecture with 16 or 19 layers that have weights, for images of 32x32 or more."""
     import keras
 
     inputs = keras.Input(shape, dtype="uint8")
@@ -105,23 +82,7 @@ def classify(x: Any, classes: int, depth: int) -> Any:
     return L.Dense(classes, activation="softmax", dtype="float32", name="predictions")(x)
 
 
-def vgg16(**recipe: Any) -> KerasClassifier:
-    """Sixteen layers with weights, with the recipe."""
-    return _build(16, recipe)
-
-
-def vgg19(**recipe: Any) -> KerasClassifier:
-    """Nineteen layers with weights, with the recipe."""
-    return _build(19, recipe)
-
-
-def _build(depth: int, recipe: dict[str, Any]) -> KerasClassifier:
-    from leukbench.models.training.keras_classifier import KerasClassifier
-
-    defaults = {
-        "layers": "leukbench.models.vgg:layers",
-        "options": {"depth": depth},
-        "learning_rate": 1e-4,
-        "schedule": _SCHEDULES[depth],
-    }
-    return KerasClassifier(**{**defaults, **recipe})
+vgg16 = network_factory("leukbench.models.vgg:layers", options={"depth": 16}, learning_rate=1e-4)
+vgg19 = network_factory(
+    "leukbench.models.vgg:layers", options={"depth": 19}, learning_rate=1e-4, schedule="cosine"
+)

@@ -1,9 +1,11 @@
-"""The integer tables TP, FP, FN, TN that print a given binary row.
+"""Binary rows: which counts TP, FP, FN, TN print them.
 
-Everything is integer arithmetic on whole arrays: positives and true positives are laid out from
-the recall, false positives from precision and F1, true negatives from accuracy, specificity and
-negative predictive value. No candidate is tried twice, and none that a printed number already
-excludes.
+Accuracy, precision, recall, specificity, negative predictive value and F1 are quotients of two
+linear forms in the four counts. ``low <= num/den <= high`` is therefore a pair of half-spaces
+through the origin, and the tables of any size that print a row form a polyhedral cone, found with
+the double description method (Fukuda and Prodon 1996, doi:10.1007/3-540-61576-8_77) in integers:
+no tolerance, no false alarm. `find_tables` then lists the tables up to a size: true positives are
+laid out from the recall, false positives from precision and F1, true negatives from the rest.
 """
 
 from __future__ import annotations
@@ -11,23 +13,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from math import gcd
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from leukbench.published.cone import FORMS
 from leukbench.published.rounding import Interval
 
 Ints = npt.NDArray[np.int64]
+Vector = tuple[int, ...]
 
+#: metric -> (numerator, denominator), coefficients of TP, FP, FN, TN.
+FORMS: dict[str, tuple[Vector, Vector]] = {
+    "accuracy": ((1, 0, 0, 1), (1, 1, 1, 1)),
+    "precision": ((1, 0, 0, 0), (1, 1, 0, 0)),
+    "recall": ((1, 0, 0, 0), (1, 0, 1, 0)),
+    "specificity": ((0, 0, 0, 1), (0, 1, 0, 1)),
+    "npv": ((0, 0, 0, 1), (0, 0, 1, 1)),
+    "f1": ((2, 0, 0, 0), (2, 1, 1, 0)),
+}
 #: Candidates held in memory at once; a wider search is narrowed to smaller test sets.
 BUDGET = 3_000_000
 #: Tables listed one by one; more than these are only counted.
 LISTED = 20_000
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """A binary confusion matrix; all four counts are images."""
 
     tp: int
@@ -48,35 +60,22 @@ class Table:
     @property
     def n(self) -> int:
         """Images in the test set."""
-        return self.positives + self.negatives
+        return sum(self)
 
     def share(self, metric: str) -> Fraction | None:
         """Exact value of a metric of `FORMS`; None where its denominator is zero."""
-        top, bottom = FORMS[metric]
-        counts = (self.tp, self.fp, self.fn, self.tn)
-        below = sum(a * b for a, b in zip(bottom, counts, strict=True))
-        return (
-            Fraction(sum(a * b for a, b in zip(top, counts, strict=True)), below) if below else None
-        )
+        top, bottom = (_dot(form, self) for form in FORMS[metric])
+        return Fraction(top, bottom) if bottom else None
 
     def __str__(self) -> str:
-        return f"{self.tp}/{self.fp}/{self.fn}/{self.tn}"
+        return "/".join(map(str, tuple(self)))
 
 
 @dataclass(frozen=True)
 class Fits:
-    """All tables that print a row, up to a size.
+    """How many tables of up to `limit` images print a row; `complete` if that is as far as asked.
 
-    Attributes
-    ----------
-    count : int
-        How many tables fit.
-    limit : int
-        Largest test set that was searched.
-    complete : bool
-        False if the row says so little that the search was narrowed to `limit`.
-    tables : ndarray of int64, shape (m, 4)
-        TP, FP, FN, TN by growing size; all of them if there are few, else the smallest ones.
+    `tables`, shape (m, 4), holds TP, FP, FN, TN by growing size: all, or the smallest of many.
     """
 
     count: int
@@ -90,6 +89,41 @@ class Fits:
         return Table(*(int(x) for x in self.tables[0])) if len(self.tables) else None
 
 
+def extreme_rays(constraints: Mapping[str, Interval]) -> list[Vector]:
+    """Return the extreme rays (TP, FP, FN, TN) of the cone of tables that print a row.
+
+    `constraints` holds the closed interval, within 0..1, of each printed metric of `FORMS`. The
+    list is empty if no table of any size fits.
+
+    >>> half = (Fraction(1, 2), Fraction(1, 2))
+    >>> extreme_rays({"precision": half, "recall": half, "f1": (Fraction(3, 5), Fraction(1))})
+    []
+    """
+    rays: list[Vector] = [tuple(int(i == j) for j in range(4)) for i in range(4)]
+    seen: list[Vector] = list(rays)
+    for metric, (low, high) in constraints.items():
+        top, bottom = FORMS[metric]
+        for space in (_minus(top, bottom, low), tuple(-a for a in _minus(top, bottom, high))):
+            rays = _cut(rays, seen, space)
+            seen.append(space)
+    # Every metric must have a denominator, but for 0/0 printed as 0 or 1.
+    for metric, given in constraints.items():
+        may_be_undefined = metric in ("precision", "npv") and _may_be_undefined(given)
+        if not may_be_undefined and not any(_dot(FORMS[metric][1], ray) for ray in rays):
+            return []
+    return rays
+
+
+def bounds(rays: list[Vector], metric: str) -> Interval | None:
+    """Smallest and largest value of `metric` over a cone; None where it is nowhere defined.
+
+    A quotient of two linear forms takes its extremes over a cone on the cone's extreme rays.
+    """
+    top, bottom = FORMS[metric]
+    values = [Fraction(_dot(top, r), _dot(bottom, r)) for r in rays if _dot(bottom, r)]
+    return (min(values), max(values)) if values else None
+
+
 def find_tables(
     constraints: Mapping[str, Interval],
     limit: int = 1000,
@@ -98,24 +132,8 @@ def find_tables(
 ) -> Fits:
     """Find every binary table, with at least one image of each class, that prints a row.
 
-    Parameters
-    ----------
-    constraints : mapping of str to (Fraction, Fraction)
-        Closed interval, within 0..1, of each printed metric; names as in `cone.FORMS`.
-    limit : int, default 1000
-        Largest test set to search, in images.
-    total : int, optional
-        The size of the test set where it is known; replaces `limit`.
-    positives : int, optional
-        Images of the positive class where that is known.
-
-    Returns
-    -------
-    Fits
-
-    Examples
-    --------
-    The one table of 63 images with 17/19 precision and 17/32 recall, from two decimals of a percent:
+    Up to `limit` images, or of exactly `total` images, `positives` of them of the positive class,
+    where those are printed. The one table of 63 images from two decimals of a percent:
 
     >>> cells = {"precision": (Fraction(8947, 10000), Fraction(8948, 10000)),
     ...          "recall": (Fraction(5312, 10000), Fraction(5313, 10000)),
@@ -123,72 +141,85 @@ def find_tables(
     >>> str(find_tables(cells, total=63).smallest)
     '17/2/15/29'
     """
-    wanted = total or limit
-    size = wanted
+    size = wanted = total or limit
     while True:
-        found = _search(constraints, size, total, positives)
-        if found is not None:
-            count, tables = found
-            return Fits(count, size, size == wanted, tables)
+        tables = _search(constraints, size, total, positives)
+        if tables is not None:
+            return Fits(tables[0], size, size == wanted, tables[1])
         if size <= 32 or total is not None:
             return Fits(0, 0, False, np.empty((0, 4), dtype=np.int64))
         size //= 2
 
 
+def every_integer(low: Ints, high: Ints, most: int = BUDGET) -> tuple[Ints, Ints] | None:
+    """All integers of many ranges: their range's index and their value; None beyond `most`."""
+    lengths = np.maximum(high - low + 1, 0)
+    size = int(lengths.sum())
+    if size > most:
+        return None
+    at = np.repeat(np.arange(len(lengths), dtype=np.int64), lengths)
+    return at, np.arange(size, dtype=np.int64) - (np.cumsum(lengths) - lengths)[at] + low[at]
+
+
 def _search(
-    constraints: Mapping[str, Interval], size: int, total: int | None, known: int | None
+    constraints: Mapping[str, Interval], size: int, total: int | None, stated: int | None
 ) -> tuple[int, Ints] | None:
     """Count and tables up to `size`, or None if that takes more than the budget."""
     positives = np.arange(1, size, dtype=np.int64)
-    if known is not None:
-        positives = positives[positives == known]
-    low, high = _within(np.zeros_like(positives), positives, constraints.get("recall"), positives)
-    rows = _spread(low, high)
+    if stated is not None:
+        positives = positives[positives == stated]
+    low, high = np.zeros_like(positives), positives
+    if (given := constraints.get("recall")) is not None:
+        (a, b), (c, d) = (end.as_integer_ratio() for end in given)
+        low, high = _ceil(positives * a, b), positives * c // d
+    rows = every_integer(low, high)
     if rows is None:
         return None
     at, tp = rows
     fn = positives[at] - tp
 
     low, high = np.zeros_like(tp), size - 1 - tp - fn
-    if (given := constraints.get("precision")) is not None:
-        low, high = _bottom_range(low, high, tp, tp, given)
-    if (given := constraints.get("f1")) is not None:
-        low, high = _bottom_range(low, high, 2 * tp, 2 * tp + fn, given)
-    rows = _spread(low, high)
+    for metric, top, base in (("precision", tp, tp), ("f1", 2 * tp, 2 * tp + fn)):
+        if (given := constraints.get(metric)) is not None:
+            low, high = bottom_range(low, high, top, base, given)
+    rows = every_integer(low, high)
     if rows is None:
         return None
     at, fp = rows
     tp, fn = tp[at], fn[at]
-    if "precision" in constraints:
-        keep = (tp + fp > 0) | _degenerate(constraints["precision"])
-        tp, fp, fn = tp[keep], fp[keep], fn[keep]
-
-    rest = tp + fp + fn
-    low, high = np.where(fp == 0, 1, 0), size - rest
-    if total is not None:
-        low = np.maximum(low, total - rest)
-    for metric, top, bottom in (
-        ("accuracy", tp, rest),
-        ("specificity", np.zeros_like(fp), fp),
-        ("npv", np.zeros_like(fn), fn),
-    ):
-        if (given := constraints.get(metric)) is not None:
-            low, high = _both_range(low, high, top, bottom, given)
-    if "npv" in constraints and not _degenerate(constraints["npv"]):
-        low = np.where(fn == 0, np.maximum(low, 1), low)
-    counts = np.maximum(high - low + 1, 0)
-    keep = counts > 0
-    tp, fp, fn, low, high, counts = (x[keep] for x in (tp, fp, fn, low, high, counts))
-    count = int(counts.sum())
-    if count > LISTED:
-        high = low
-    at, tn = _spread(low, high) or (np.empty(0, np.int64), np.empty(0, np.int64))
+    if (given := constraints.get("precision")) is not None and not _may_be_undefined(given):
+        tp, fp, fn = (x[tp + fp > 0] for x in (tp, fp, fn))
+    low, high = _true_negatives(constraints, tp, fp, fn, size, total)
+    keep = high >= low
+    tp, fp, fn, low, high = (x[keep] for x in (tp, fp, fn, low, high))
+    count = int((high - low + 1).sum())
+    at, tn = every_integer(low, low if count > LISTED else high) or (low[:0], low[:0])
     tables = np.stack([tp[at], fp[at], fn[at], tn], axis=1)
     tables = tables[np.lexsort((tables[:, 2], tables[:, 1], tables.sum(axis=1)))]
     return count, tables[:LISTED]
 
 
-def _degenerate(given: Interval) -> bool:
+def _true_negatives(
+    constraints: Mapping[str, Interval], tp: Ints, fp: Ints, fn: Ints, size: int, total: int | None
+) -> tuple[Ints, Ints]:
+    """Fewest and most true negatives with which each (TP, FP, FN) prints the row."""
+    rest = tp + fp + fn
+    low, high = np.where(fp == 0, 1, 0), size - rest
+    if total is not None:
+        low = np.maximum(low, total - rest)
+    for metric, top, base in (
+        ("accuracy", tp, rest),
+        ("specificity", np.zeros_like(fp), fp),
+        ("npv", np.zeros_like(fn), fn),
+    ):
+        if (given := constraints.get(metric)) is not None:
+            low, high = _both_range(low, high, top, base, given)
+    if (given := constraints.get("npv")) is not None and not _may_be_undefined(given):
+        low = np.where(fn == 0, np.maximum(low, 1), low)
+    return low, high
+
+
+def _may_be_undefined(given: Interval) -> bool:
     """Whether a printed share may stand for 0/0, which software prints as 0 or 1."""
     return given[0] == 0 or given[1] == 1
 
@@ -197,15 +228,7 @@ def _ceil(top: Ints, bottom: int) -> Ints:
     return -((-top) // bottom)
 
 
-def _within(low: Ints, high: Ints, given: Interval | None, whole: Ints) -> tuple[Ints, Ints]:
-    """Narrow ``low <= x <= high`` by ``given[0] <= x / whole <= given[1]``."""
-    if given is None:
-        return low, high
-    (a, b), (c, d) = given[0].as_integer_ratio(), given[1].as_integer_ratio()
-    return np.maximum(low, _ceil(whole * a, b)), np.minimum(high, whole * c // d)
-
-
-def _bottom_range(
+def bottom_range(
     low: Ints, high: Ints, top: Ints, base: Ints, given: Interval
 ) -> tuple[Ints, Ints]:
     """Narrow x by ``given[0] <= top / (base + x) <= given[1]``."""
@@ -213,10 +236,8 @@ def _bottom_range(
     if a > 0:
         high = np.minimum(high, top * b // a - base)
     if c > 0:
-        low = np.maximum(low, _ceil(top * d, c) - base)
-    else:
-        high = np.where(top > 0, -1, high)
-    return low, high
+        return np.maximum(low, _ceil(top * d, c) - base), high
+    return low, np.where(top > 0, -1, high)
 
 
 def _both_range(low: Ints, high: Ints, top: Ints, base: Ints, given: Interval) -> tuple[Ints, Ints]:
@@ -231,12 +252,30 @@ def _both_range(low: Ints, high: Ints, top: Ints, base: Ints, given: Interval) -
     return low, high
 
 
-def _spread(low: Ints, high: Ints) -> tuple[Ints, Ints] | None:
-    """All integers of many ranges: their range's index and their value; None beyond the budget."""
-    lengths = np.maximum(high - low + 1, 0)
-    size = int(lengths.sum())
-    if size > BUDGET:
-        return None
-    at = np.repeat(np.arange(len(low), dtype=np.int64), lengths)
-    start = np.cumsum(lengths) - lengths
-    return at, np.arange(size, dtype=np.int64) - start[at] + low[at]
+def _minus(top: Vector, bottom: Vector, bound: Fraction) -> Vector:
+    """The half-space ``top / bottom >= bound`` as integers."""
+    a, b = bound.as_integer_ratio()
+    return tuple(b * t - a * u for t, u in zip(top, bottom, strict=True))
+
+
+def _dot(a: Vector, b: Vector) -> int:
+    return sum(x * y for x, y in zip(a, b, strict=True))
+
+
+def _cut(rays: list[Vector], seen: list[Vector], space: Vector) -> list[Vector]:
+    """One step of the double description method: keep what lies on the right side of `space`."""
+    sides = [(_dot(space, ray), ray) for ray in rays]
+    kept = [ray for side, ray in sides if side >= 0]
+    if len(kept) == len(rays):
+        return kept
+    tight = {ray: frozenset(i for i, k in enumerate(seen) if not _dot(k, ray)) for ray in rays}
+    inside = [(side, ray) for side, ray in sides if side > 0]
+    outside = [(side, ray) for side, ray in sides if side < 0]
+    for up, ray in inside:
+        for down, other in outside:
+            common = tight[ray] & tight[other]
+            if any(common <= tight[r] for r in rays if r not in (ray, other)):
+                continue
+            new = tuple(up * o - down * i for i, o in zip(ray, other, strict=True))
+            kept.append(tuple(x // gcd(*new) for x in new))
+    return kept

@@ -4,8 +4,7 @@ A value printed as ``m`` units in the last place came from ``[m - 1/2, m + 1/2]`
 rounded (whatever is done with halves) and from ``[m, m + 1]`` when it was cut off. The intervals
 are closed, so that a cut done in binary floating point (``int(0.29 * 100) == 28``) is no
 contradiction. Reasoning from such intervals to the integers behind them is the idea of the GRIM
-test: Brown NJL, Heathers JAJ (2017), "The GRIM test", Social Psychological and Personality
-Science 8(4):363-369, doi:10.1177/1948550616673876.
+test (Brown and Heathers 2017, doi:10.1177/1948550616673876).
 """
 
 from __future__ import annotations
@@ -21,6 +20,9 @@ Style = Literal["rounded", "cut", "either"]
 Unit = Literal["fraction", "percent"]
 Interval = tuple[Fraction, Fraction]
 
+ONE = Fraction(1)
+WHOLE: Interval = (Fraction(0), ONE)
+
 MISSING = frozenset({"", "-", "–", "—", "−", "na", "n/a", "nan", "none", "not reported", "nr"})
 MAX_DECIMALS = 8
 _NUMBER = re.compile(r"([+-]?)(\d+)(?:\.(\d*))?\s*(%?)")
@@ -28,21 +30,8 @@ _NUMBER = re.compile(r"([+-]?)(\d+)(?:\.(\d*))?\s*(%?)")
 
 @dataclass(frozen=True)
 class Cell:
-    """One printed share, read as a fraction of one.
+    """One printed share: `value` and `step` (one unit in the last place) are fractions of one.
 
-    Attributes
-    ----------
-    text : str
-        The number as printed.
-    unit : {"fraction", "percent"}
-        How the digits are read.
-    value : Fraction
-        The printed value, as a fraction of one (``97.69`` percent is 9769/10000).
-    step : Fraction
-        One unit in the last printed place, on the same scale.
-
-    Examples
-    --------
     >>> cell = Cell.read("97.69", "percent")
     >>> cell.fits(Fraction(637, 652)), cell.style_of(Fraction(637, 652))
     (True, 'cut')
@@ -54,16 +43,14 @@ class Cell:
     step: Fraction
 
     @classmethod
-    def read(cls, text: str, unit: Unit) -> Cell:
-        """Read `text` in one unit; the text must have passed `units_of`."""
-        match = _NUMBER.fullmatch(text.strip())
-        if match is None:
-            raise DataError(f"{text!r} is not a number: print a share such as 97.69 or 0.977.")
-        sign, whole, decimals, _ = match.groups()
-        places = len(decimals or "")
-        scale = 10**places * (100 if unit == "percent" else 1)
-        value = Fraction(int(sign + whole + (decimals or "")), scale)
-        return cls(text.strip(), unit, value, Fraction(1, scale))
+    def read(cls, text: str, unit: Unit | None = None) -> Cell:
+        """Read `text` in one unit, the likelier one unless it is given."""
+        sign, whole, decimals, _ = _parts(text)
+        unit = unit or units_of(text)[0]
+        scale = 10 ** len(decimals) * (100 if unit == "percent" else 1)
+        return cls(
+            text.strip(), unit, Fraction(int(sign + whole + decimals), scale), Fraction(1, scale)
+        )
 
     def interval(self, style: Style = "either") -> Interval:
         """Closed interval of the values, within 0..1, that are printed like this."""
@@ -82,41 +69,25 @@ class Cell:
             return "rounded"
         return "cut" if self.fits(value, "cut") else "no"
 
-    def show(self, value: Fraction) -> str:
-        """`value` in this cell's unit, with two digits more than were printed (at least four)."""
-        return show(value, self.unit)
-
 
 def units_of(text: str) -> tuple[Unit, ...]:
     """Return the units in which a printed share can be read, the likelier first.
 
-    Parameters
-    ----------
-    text : str
-        For example ``"97.69"``, ``"0.98"``, ``"100"`` or ``"97.7 %"``.
-
-    Returns
-    -------
-    tuple of {"fraction", "percent"}
-        Empty for a number that is no share of anything: negative, or above 100.
-
-    Raises
-    ------
-    DataError
-        If the text is no number, or has more than eight decimals.
+    Empty for a number that is no share of anything: negative, or above 100. A DataError names a
+    text that is no number, or has more than eight decimals.
     """
-    match = _NUMBER.fullmatch(text.strip())
-    if match is None:
-        raise DataError(f"{text!r} is not a number: print a share such as 97.69 or 0.977.")
-    sign, whole, decimals, percent = match.groups()
-    if len(decimals or "") > MAX_DECIMALS:
+    sign, whole, decimals, percent = _parts(text)
+    if len(decimals) > MAX_DECIMALS:
         raise DataError(f"{text!r} has more than {MAX_DECIMALS} decimals: round it.")
     value = Fraction(f"{sign}{whole}.{decimals or '0'}")
     if value < 0 or value > 100:
         return ()
-    if percent or value > 1:
-        return ("percent",)
-    return ("fraction", "percent")
+    return ("percent",) if percent or value > 1 else ("fraction", "percent")
+
+
+def no_share(name: str, text: str) -> str:
+    """Say that a printed number is no share; empty where it is one."""
+    return "" if units_of(text) else f"{name} {text} is no share: it is negative or above 100"
 
 
 def missing(text: str) -> bool:
@@ -131,3 +102,17 @@ def show(value: Fraction, unit: Unit = "percent") -> str:
     ('96.83', '0.9683')
     """
     return f"{float(value) * 100:.2f}" if unit == "percent" else f"{float(value):.4f}"
+
+
+def show_range(values: list[Fraction], unit: Unit = "percent") -> str:
+    """The smallest and the largest share as text; one number where they look alike."""
+    low, high = show(min(values), unit), show(max(values), unit)
+    return low if low == high else f"{low} to {high}"
+
+
+def _parts(text: str) -> tuple[str, str, str, str]:
+    match = _NUMBER.fullmatch(text.strip())
+    if match is None:
+        raise DataError(f"{text!r} is not a number: print a share such as 97.69 or 0.977.")
+    sign, whole, decimals, percent = match.groups(default="")
+    return sign, whole, decimals, percent

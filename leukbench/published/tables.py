@@ -20,6 +20,7 @@ import io
 import re
 from dataclasses import dataclass, field
 from importlib import resources
+from itertools import zip_longest
 from pathlib import Path
 
 from leukbench.errors import DataError, UsageError
@@ -27,13 +28,9 @@ from leukbench.published.rounding import missing, units_of
 
 METRICS = ("accuracy", "precision", "recall", "specificity", "f1")
 KINDS = ("auto", "binary", "macro")
-PAPER_TABLES = ("table1", "table2")
-PAPER_TITLES = {
-    "table1": "Table 1 of Keerthivasan and Saranya 2023 (doi:10.47392/IRJASH.2023.066)",
-    "table2": "Table 2 of Keerthivasan and Saranya 2023 (doi:10.47392/IRJASH.2023.066)",
-}
-_AVERAGES = {"macro avg": "macro avg", "macro average": "macro avg", "weighted avg": "weighted avg"}
-_AVERAGES |= {"weighted average": "weighted avg", "accuracy": "accuracy"}
+_PAPER = "of Keerthivasan and Saranya 2023 (doi:10.47392/IRJASH.2023.066)"
+PAPER_TITLES = {"table1": f"Table 1 {_PAPER}", "table2": f"Table 2 {_PAPER}"}
+_AVERAGES = ("macro avg", "weighted avg", "accuracy")
 
 
 @dataclass(frozen=True)
@@ -84,32 +81,18 @@ class Claim:
 
 
 def published_table(name: str) -> PublishedTable:
-    """Return a table of the paper that this benchmark re-examines.
+    """Return a table of the paper that this benchmark re-examines, as printed.
 
-    Parameters
-    ----------
-    name : {"table1", "table2"}
-        The comparison of algorithms, or the classification report of the modified CNN.
+    ``table1`` compares algorithms, ``table2`` is the classification report of the modified CNN;
+    a UsageError refuses another name.
 
-    Returns
-    -------
-    PublishedTable
-        Values as printed, percent and fractions mixed as in the source.
-
-    Raises
-    ------
-    UsageError
-        For another name.
-
-    Examples
-    --------
     >>> published_table("table1").rows[0].cells["accuracy"]
     '73.02'
     >>> published_table("table2").supports
     (106, 186, 203, 157)
     """
-    if name not in PAPER_TABLES:
-        raise UsageError(f"No published table {name!r}: choose {' or '.join(PAPER_TABLES)}.")
+    if name not in PAPER_TITLES:
+        raise UsageError(f"No published table {name!r}: choose {' or '.join(PAPER_TITLES)}.")
     return parse_table(_package_text(f"{name}.csv"), name, PAPER_TITLES[name])
 
 
@@ -157,9 +140,7 @@ def parse_table(text: str, name: str, title: str) -> PublishedTable:
             raise DataError(
                 f"{name}, line {line} has {len(row)} cells under {len(header)} columns: mend it."
             )
-        cells = dict(
-            zip(header, (c.strip() for c in row + [""] * (len(header) - len(row))), strict=True)
-        )
+        cells = dict(zip_longest(header, map(str.strip, row), fillvalue=""))
         if not cells[form]:
             raise DataError(f"{name}, line {line} has no {form}: name it.")
         rows.append((f"{name}, line {line}", cells))
@@ -174,14 +155,14 @@ def _class_table(name: str, title: str, rows: list[tuple[str, dict[str, str]]]) 
         supports = _supports(at, cells.get("support", ""))
         if len(supports) > 1:
             raise DataError(f"{at}, column support: one whole number a class.")
-        kind = _AVERAGES.get(cells["class"].lower())
-        printed = _printed(at, cells, METRICS)
+        kind = cells["class"].lower().replace("average", "avg")
+        printed = _printed(at, cells)
         if kind == "accuracy":
             printed = {"accuracy": printed.get("accuracy", printed.get("f1", ""))}
             if not printed["accuracy"]:
                 raise DataError(f"{at} has no value: write the accuracy in the column f1.")
         row = ClassRow(cells["class"], printed, supports[0] if supports else None)
-        if kind:
+        if kind in _AVERAGES:
             averages[kind] = row
         else:
             classes.append(row)
@@ -196,15 +177,15 @@ def _row(at: str, cells: dict[str, str]) -> PublishedRow:
         raise DataError(f"{at}, column kind: {kind!r} is not one of {', '.join(KINDS)}.")
     return PublishedRow(
         cells["algorithm"],
-        _printed(at, cells, METRICS),
+        _printed(at, cells),
         kind,
         _supports(at, cells.get("support", "")),
         cells.get("source", ""),
     )
 
 
-def _printed(at: str, cells: dict[str, str], metrics: tuple[str, ...]) -> dict[str, str]:
-    printed = {m: cells[m] for m in metrics if not missing(cells.get(m, ""))}
+def _printed(at: str, cells: dict[str, str]) -> dict[str, str]:
+    printed = {m: cells[m] for m in METRICS if not missing(cells.get(m, ""))}
     for metric, text in printed.items():
         try:
             units_of(text)
@@ -230,5 +211,4 @@ def _column(text: str) -> str:
 
 
 def _package_text(file: str) -> str:
-    folder = resources.files("leukbench.published") / "data"
-    return (folder / file).read_text(encoding="utf-8")
+    return (resources.files("leukbench.published") / "data" / file).read_text(encoding="utf-8")

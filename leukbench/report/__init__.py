@@ -10,14 +10,12 @@ from pathlib import Path
 __all__ = ["write_report"]
 
 
-def write_report(path: Path, images_root: Path | None = None) -> list[Path]:
-    """Write all tables, all figures and ``report.html`` of a run into its folder.
+def write_report(path: Path, images: Path | None = None) -> list[Path]:
+    """Write all tables, all figures and ``report.html`` of a run folder into it.
 
     Parameters
     ----------
-    path : Path
-        The run folder.
-    images_root : Path, optional
+    images : Path, optional
         Folder of the images, as ``run-all --data`` was given it, for the figures that show some;
         without it no picture of a cell is written.
 
@@ -29,12 +27,12 @@ def write_report(path: Path, images_root: Path | None = None) -> list[Path]:
     Raises
     ------
     DataError
-        Where `path` is no run folder, a file of it is damaged, it cannot be written, or
-        `images_root` does not hold the run's images.
+        Where `path` is no run folder, a file of it is damaged, it cannot be written, or `images` does
+        not hold the run's images.
     """
+    from leukbench.files import write_text
     from leukbench.report.figures import write_figures
-    from leukbench.report.html import make_report
-    from leukbench.report.images import heat_strips, image_folder, stored_images
+    from leukbench.report.html import figure_sources, render_report
     from leukbench.report.results import Results
     from leukbench.report.tables import write_tables
     from leukbench.runfolder import RunFolder
@@ -42,11 +40,17 @@ def write_report(path: Path, images_root: Path | None = None) -> list[Path]:
     with _without_collections():
         folder = RunFolder(path)
         results = Results(folder)
-        images_root = image_folder(results, images_root)
+        strips: dict[str, str] = {}
+        if images is not None:
+            from leukbench.report.images import heat_strips, image_folder
+
+            images = image_folder(results, images)
+            strips = heat_strips(results, images)
         tables = write_tables(folder, results)
-        figures = write_figures(folder, images_root, results)
-        images = stored_images(figures, images_root) | heat_strips(results, images_root)
-        return [*tables, *figures, make_report(folder, results, images)]
+        figures = write_figures(folder, images, results)
+        page = path / "report.html"
+        write_text(page, render_report(results, figure_sources(figures, images) | strips))
+        return [*tables, *figures, page]
 
 
 @contextmanager

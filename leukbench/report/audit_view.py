@@ -3,46 +3,16 @@
 from __future__ import annotations
 
 import pandas as pd
-from pydantic import ValidationError
 
 from leukbench.audit.findings import KINDS, TITLES, AuditReport
-from leukbench.errors import DataError
 from leukbench.report.formats import MISSING, percent
 from leukbench.report.results import Results, rows_of
-from leukbench.runfolder import RunFolder
-
-
-def audit_of(folder: RunFolder) -> AuditReport | None:
-    """Read ``audit.json``, if there is one.
-
-    Raises
-    ------
-    DataError
-        Where it does not fit.
-    """
-    if folder.audit is None:
-        return None
-    try:
-        return AuditReport.model_validate(folder.audit)
-    except ValidationError as error:
-        key = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise DataError(
-            f"{folder.path / 'audit.json'} does not fit (key {key}): remove it and run the audit again."
-        ) from error
 
 
 def seen_copies(split: pd.DataFrame) -> tuple[int, int]:
-    """Count the test images, and those of which a byte-identical copy stands in training.
+    """Count the test images with a byte-identical copy in training or validation, and all of them.
 
-    Parameters
-    ----------
-    split : pandas.DataFrame
-        Content of ``split.csv``.
-
-    Returns
-    -------
-    seen, tested : int
-        Over all folds; an image counts once a fold. Training includes validation.
+    `split` is ``split.csv``; an image counts once a fold.
     """
     seen = tested = 0
     for _, fold in split.groupby("fold"):
@@ -58,25 +28,24 @@ def partner_sentences(results: Results) -> list[str]:
     folder = results.folder
     allowed = folder.run.protocol.audit.allow_duplicates_across_split
     seen, tested = seen_copies(folder.split)
-    report = audit_of(folder)
-    looked = report is not None and bool(report.split)
-    leaked = sum(fold.leaked for fold in report.split) if report else 0
-    if not seen and not leaked and (looked or not allowed):
+    folds = folder.audit.split if folder.audit else ()
+    leaked = sum(fold.leaked for fold in folds)
+    if not seen and not leaked and (folds or not allowed):
         return []
     start = (
         "The protocol allows duplicates across the split"
         if allowed
-        else "Test images have partners in training"
+        else "Test images have duplicates or overlapping images in training"
     )
     text = f"{start}: {seen} of {tested} test images have a byte-identical copy in training"
-    if report is None or not report.split:
-        return [f"{text}; no audit has looked for other partners."]
-    audited = sum(fold.test for fold in report.split)
-    near = sum(fold.near for fold in report.split)
-    overlapping = sum(fold.overlapping for fold in report.split)
+    if not folds:
+        return [f"{text}; no audit has looked for near-duplicates and overlapping fields of view."]
+    audited = sum(fold.test for fold in folds)
+    near = sum(fold.near for fold in folds)
+    overlapping = sum(fold.overlapping for fold in folds)
     text += (
-        f"; {leaked} of {audited} have a partner of any kind there "
-        f"({near} a near-duplicate, {overlapping} an overlapping field of view)."
+        f"; with near-duplicates ({near}) and overlapping fields of view ({overlapping}), {leaked} of "
+        f"{audited} have a partner in training."
     )
     return [text, *_on_the_rest(results)]
 
@@ -84,45 +53,23 @@ def partner_sentences(results: Results) -> list[str]:
 def clean_accuracy(results: Results) -> pd.DataFrame:
     """Accuracy of each model on all test images, and on those without a partner in training.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``model``, ``title``, ``accuracy``, ``clean`` (mean over seeds, then folds),
-        ``leaked`` (on the images with a partner) and ``images`` (clean ones, over the folds);
-        empty without an audit of the split.
+    Columns ``model``, ``title``, ``accuracy``, ``clean`` (mean over seeds, then folds), ``leaked``
+    (on the images with a partner) and ``images`` (clean ones, over the folds); empty without an audit
+    of the split.
     """
-    columns = ["model", "title", "accuracy", "clean", "leaked", "images"]
-    report = audit_of(results.folder)
-    if report is None or not report.split:
-        return pd.DataFrame(columns=columns)
-    clean = {fold.fold: set(fold.clean) for fold in report.split}
-    frames = [
-        trial.frame.assign(model=trial.model, fold=trial.fold, seed=trial.seed)
-        for trial in results.trials
-        if trial.fold in clean
-    ]
-    if not frames:
-        return pd.DataFrame(columns=columns)
-    every = pd.concat(frames, ignore_index=True)
-    every["right"] = (every["y_true"] == every["y_pred"]).astype(float)
-    every["is_clean"] = [
-        image in clean[fold] for image, fold in zip(every["image"], every["fold"], strict=True)
-    ]
-    by_trial = every.groupby(["model", "is_clean", "fold", "seed"])["right"].mean()
-    by_fold = by_trial.groupby(["model", "is_clean", "fold"]).mean()
-    means = pd.DataFrame(by_fold.groupby(["model", "is_clean"]).mean().unstack("is_clean"))
-    means = means.reindex(columns=[True, False])
-    rows = results.comparison[results.comparison["model"].isin(means.index)]
-    return pd.DataFrame(
-        {
-            "model": rows["model"].to_numpy(),
-            "title": rows["title"].to_numpy(),
-            "accuracy": rows["accuracy"].to_numpy(),
-            "clean": means.loc[rows["model"], True].to_numpy(),
-            "leaked": means.loc[rows["model"], False].to_numpy(),
-            "images": sum(len(images) for images in clean.values()),
-        }
-    )
+    report = results.folder.audit
+    clean = {fold.fold: set(fold.clean) for fold in report.split} if report else {}
+    every = results.predictions[results.predictions["fold"].isin(clean)]
+    if every.empty:
+        return pd.DataFrame(columns=["model", "title", "accuracy", "clean", "leaked", "images"])
+    pairs = zip(every["image"], every["fold"], strict=True)
+    every = every.assign(clean=[image in clean[fold] for image, fold in pairs])
+    by_trial = every.groupby(["model", "clean", "fold", "seed"])["right"].mean()
+    by_fold = by_trial.groupby(["model", "clean", "fold"]).mean()
+    means = by_fold.groupby(["model", "clean"]).mean().unstack("clean")
+    means = means.reindex(columns=[True, False]).set_axis(["clean", "leaked"], axis=1)
+    table = results.comparison[["model", "title", "accuracy"]].merge(means, on="model")
+    return table.assign(images=sum(len(images) for images in clean.values()))
 
 
 def _on_the_rest(results: Results) -> list[str]:
@@ -136,7 +83,8 @@ def _on_the_rest(results: Results) -> list[str]:
         return []
     return [
         f"On the {row['images']} test images without a partner in training, the best model, "
-        f"{row['title']}, scores {percent(row['clean'])}, on the others {percent(row['leaked'])}."
+        f"{row['title']}, has an accuracy of {percent(row['clean'])}; on those with one, of "
+        f"{percent(row['leaked'])}."
     ]
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+import base64
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import pandas as pd
 
 MISSING = "–"
 NOT_REPORTED = "not reported"
@@ -51,21 +54,12 @@ def escape_latex(text: str) -> str:
 
 
 def percent(value: float | None, digits: int = 2) -> str:
-    """Write a fraction in percent.
+    """Write a fraction, 0..1, in percent.
 
-    Parameters
-    ----------
-    value : float or None
-        In 0..1, or NaN.
-    digits : int
-        After the point.
-
-    Examples
-    --------
     >>> percent(0.97699), percent(float("nan"))
     ('97.70 %', '–')
     """
-    if value is None or math.isnan(value):
+    if pd.isna(value):
         return MISSING
     return f"{100 * value:.{digits}f} %"
 
@@ -76,7 +70,7 @@ def interval(low: float, high: float, digits: int = 1) -> str:
     >>> interval(0.962, 0.9861)
     '96.2–98.6'
     """
-    if math.isnan(low) or math.isnan(high):
+    if pd.isna(low) or pd.isna(high):
         return MISSING
     return f"{100 * low:.{digits}f}–{100 * high:.{digits}f}"
 
@@ -87,7 +81,7 @@ def with_interval(value: float, low: float, high: float) -> str:
     >>> with_interval(0.97699, 0.962, 0.9861)
     '97.70 % (96.2–98.6)'
     """
-    if math.isnan(value):
+    if pd.isna(value):
         return MISSING
     return f"{percent(value)} ({interval(low, high)})"
 
@@ -98,7 +92,7 @@ def number(value: float | None, digits: int = 3) -> str:
     >>> number(0.12345), number(None)
     ('0.123', '–')
     """
-    if value is None or math.isnan(value):
+    if pd.isna(value):
         return MISSING
     return f"{value:.{digits}f}"
 
@@ -109,12 +103,21 @@ def count(value: float | None) -> str:
     >>> [count(value) for value in (12, 203_972, 134_268_738, None)]
     ['12', '204 k', '134 M', '–']
     """
-    if value is None or math.isnan(value):
+    if pd.isna(value):
         return MISSING
     for size, sign in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
         if abs(value) >= size:
             return f"{value / size:.3g}{sign}"
     return f"{value:.0f}"
+
+
+def mean_count(value: float) -> str:
+    """Write a mean of numbers of images.
+
+    >>> mean_count(12.0), mean_count(85.6667)
+    ('12', '85.7')
+    """
+    return f"{value:.0f}" if value == round(value) else f"{value:.1f}"
 
 
 def seconds(value: float | None) -> str:
@@ -123,7 +126,7 @@ def seconds(value: float | None) -> str:
     >>> [seconds(value) for value in (0.0421, 12.3, 754.0, 7260.0)]
     ['42 ms', '12.3 s', '12.6 min', '2.0 h']
     """
-    if value is None or math.isnan(value):
+    if pd.isna(value):
         return MISSING
     if value < 1:
         return f"{1000 * value:.0f} ms"
@@ -176,17 +179,26 @@ def joined(names: Sequence[str]) -> str:
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> str:
-    """Lay out a Markdown table; every cell is escaped.
-
-    Parameters
-    ----------
-    header : sequence of str
-    rows : sequence of sequence of str
-        Each as long as `header`.
-    align : str
-        A letter a column, ``l`` or ``r``.
-    """
+    """Lay out a Markdown table; every cell is escaped; `align` has a letter, l or r, per column."""
     ruler = ["---:" if letter == "r" else "---" for letter in align]
     lines = [[escape_markdown(cell) for cell in row] for row in (header, *rows)]
     lines.insert(1, ruler)
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Give nested values under dotted keys.
+
+    >>> list(flattened({"a": {"b": 1}, "c": [2]}))
+    [('a.b', 1), ('c', [2])]
+    """
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from flattened(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def data_uri(media_type: str, data: bytes) -> str:
+    """Write an image as a page embeds it."""
+    return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"

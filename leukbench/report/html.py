@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 
@@ -11,40 +12,18 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from leukbench._version import __version__
-from leukbench.files import write_text
-from leukbench.report.images import Images, figure_images
+from leukbench.report.figures import FIGURES
+from leukbench.report.formats import data_uri
 from leukbench.report.page import page
 from leukbench.report.results import Results
-from leukbench.runfolder import RunFolder
 
 
-def make_report(
-    folder: RunFolder, results: Results | None = None, images: Images | None = None
-) -> Path:
-    """Write ``report.html`` into the run folder.
+def render_report(results: Results, sources: Mapping[str, str]) -> str:
+    """Return the page as HTML; every value of the run is escaped.
 
-    Parameters
-    ----------
-    folder : RunFolder
-    results : Results, optional
-        Of the same folder, where they were computed already.
-    images : mapping, optional
-        Figures that were drawn already, by name: media type and bytes.
-
-    Returns
-    -------
-    Path
-        The page, written whole.
+    `sources` are the images as data URIs: `figure_sources`, and heat maps by
+    `leukbench.report.what_models_use.strip_name`.
     """
-    results = results or Results(folder)
-    images = figure_images(results) if images is None else images
-    path = folder.path / "report.html"
-    write_text(path, render_report(results, images))
-    return path
-
-
-def render_report(results: Results, images: Images) -> str:
-    """Return the page as HTML; every value of the run is escaped."""
     style, script = _asset("report.css"), _asset("report.js")
     environment = Environment(
         loader=PackageLoader("leukbench.report"),
@@ -54,7 +33,8 @@ def render_report(results: Results, images: Images) -> str:
         lstrip_blocks=True,
     )
     return environment.get_template("report.html.j2").render(
-        page(results, images),
+        page(results, sources),
+        figures=[(spec, sources[spec.name]) for spec in FIGURES if spec.name in sources],
         version=__version__,
         policy=content_security_policy(style, script),
         # both come with the package and hold nothing of the run
@@ -63,14 +43,25 @@ def render_report(results: Results, images: Images) -> str:
     )
 
 
-def content_security_policy(style: str, script: str) -> str:
-    """Allow this style, this script and embedded images; nothing else, no other host.
+def figure_sources(files: Iterable[Path], images_root: Path | None) -> dict[str, str]:
+    """Embed what `leukbench.report.figures.write_figures` wrote: SVG, or JPEG where it shows cells."""
+    with_cells = {spec.name for spec in FIGURES if spec.shows_cells(images_root)}
+    sources = {}
+    for file in files:
+        if file.suffix == ".svg" and file.stem not in with_cells:
+            sources[file.stem] = data_uri("image/svg+xml", file.read_bytes())
+        elif file.suffix == ".png" and file.stem in with_cells:
+            from PIL import Image
 
-    Parameters
-    ----------
-    style, script : str
-        Text between the tags, to the letter.
-    """
+            from leukbench.report.images import jpeg_uri
+
+            with Image.open(file) as picture:
+                sources[file.stem] = jpeg_uri(picture)
+    return sources
+
+
+def content_security_policy(style: str, script: str) -> str:
+    """Allow this style, this script (to the letter) and embedded images; nothing else, no host."""
     return "; ".join(
         (
             "default-src 'none'",

@@ -1,36 +1,25 @@
-"""The figures as the page holds them: embedded, drawings as SVG, pictures as JPEG."""
+"""Pictures of cells: read at the size of a figure, laid under heat maps, embedded as JPEG."""
 
 from __future__ import annotations
 
-import base64
 import io
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from leukbench.data.folder import find_root
+from leukbench.data.preprocess import preprocess_image, read_image
 from leukbench.errors import DataError
-from leukbench.report.explanations import heat_maps, strip
-from leukbench.report.figures import FIGURES, draw, possible
-from leukbench.report.figures.style import rendered
+from leukbench.report.formats import data_uri
 from leukbench.report.results import Results
+from leukbench.report.what_models_use import strip_name
+from leukbench.runfolder import HeatMaps
 
-Images = Mapping[str, tuple[str, bytes]]
-"""Figures by name, and heat maps by `strip_name`: media type and bytes."""
-
+LARGEST = 224
 _QUALITY = 82
-
-
-def figure_images(
-    results: Results, images_root: Path | None = None
-) -> dict[str, tuple[str, bytes]]:
-    """Draw all figures for a page that is made alone."""
-    images = {}
-    for name in possible(results, images_root):
-        form = "png" if _shows_pictures(name, images_root) else "svg"
-        images[name] = _page_image(form, rendered(draw(results, name, images_root), form))
-    return images | heat_strips(results, images_root)
 
 
 def image_folder(results: Results, given: Path | None) -> Path | None:
@@ -47,72 +36,61 @@ def image_folder(results: Results, given: Path | None) -> Path | None:
     folder = find_root(given) if given.is_dir() else given
     if not (folder / image).is_file():
         raise DataError(
-            f"--images {given} does not hold {image}: name the folder that run-all was given."
+            f"`images={given}` does not hold {image}: name the folder that run-all was given."
         )
     return folder
 
 
-def heat_strips(results: Results, images_root: Path | None) -> dict[str, tuple[str, bytes]]:
-    """The heat maps of each network over its images, under the names that `strip_name` gives."""
+def reduced(path: Path) -> NDArray[np.uint8]:
+    """Read an image: red, green, blue, at most 224 pixels wide and high."""
+    image = read_image(path)
+    scale = LARGEST / max(image.shape[:2])
+    if scale < 1:
+        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(image[:, :, ::-1])
+
+
+def picture_of(results: Results, path: Path) -> NDArray[np.uint8]:
+    """An image as its heat map sees it: whole, or what was cut out of it where the protocol crops."""
+    settings = results.folder.run.protocol.preprocessing
+    if not settings.crop:
+        return reduced(path)
+    seen = preprocess_image(read_image(path), settings)
+    return np.repeat(seen, 3, axis=2) if seen.shape[2] == 1 else seen
+
+
+def overlaid(picture: NDArray[np.uint8], heat: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture, uint8 of shape (height, width, 3), under a heat map, which is stretched over it."""
+    size = (picture.shape[1], picture.shape[0])
+    stretched = cv2.resize(heat, size, interpolation=cv2.INTER_LINEAR)
+    colours = cv2.applyColorMap(stretched, cv2.COLORMAP_VIRIDIS)[:, :, ::-1]
+    return np.asarray(cv2.addWeighted(picture, 0.5, np.ascontiguousarray(colours), 0.5, 0.0))
+
+
+def heat_strip(
+    results: Results, maps: HeatMaps, images_root: Path, side: int = 180
+) -> NDArray[np.uint8]:
+    """The images of one network in a row, and below them the same under their heat."""
+    columns = []
+    for image, heat in zip(maps.images, maps.heat, strict=True):
+        picture = picture_of(results, images_root / image)
+        both = (picture, overlaid(picture, heat))
+        columns.append(np.concatenate([cv2.resize(one, (side, side)) for one in both], axis=0))
+    return np.asarray(np.concatenate(columns, axis=1))
+
+
+def heat_strips(results: Results, images_root: Path | None) -> dict[str, str]:
+    """The heat maps of each network over its images, as the page embeds them, by `strip_name`."""
     if images_root is None:
         return {}
     return {
-        strip_name(model): ("image/jpeg", _jpeg(Image.fromarray(strip(results, maps, images_root))))
-        for model, maps in heat_maps(results).items()
+        strip_name(model): jpeg_uri(Image.fromarray(heat_strip(results, maps, images_root)))
+        for model, maps in results.heat_maps.items()
     }
 
 
-def strip_name(model: str) -> str:
-    """Name of the picture of a network's heat maps, which is no figure."""
-    return f"gradcam/{model}"
-
-
-def stored_images(files: Iterable[Path], images_root: Path | None) -> dict[str, tuple[str, bytes]]:
-    """Take the figures of the page from what `leukbench.report.figures.write_figures` wrote."""
-    images = {}
-    for file in files:
-        form = "png" if _shows_pictures(file.stem, images_root) else "svg"
-        if file.suffix == f".{form}":
-            images[file.stem] = _page_image(form, file.read_bytes())
-    return images
-
-
-def _shows_pictures(name: str, images_root: Path | None) -> bool:
-    return name in FIGURES and (
-        FIGURES[name].images == "required"
-        or (FIGURES[name].images == "optional" and images_root is not None)
-    )
-
-
-def _page_image(form: str, data: bytes) -> tuple[str, bytes]:
-    """Media type and bytes: drawings as SVG; pictures as JPEG, so that the page stays small."""
-    if form == "svg":
-        return "image/svg+xml", data
-    with Image.open(io.BytesIO(data)) as picture:
-        return "image/jpeg", _jpeg(picture.convert("RGB"))
-
-
-def _jpeg(picture: Image.Image) -> bytes:
+def jpeg_uri(picture: Image.Image) -> str:
+    """A picture as the page embeds it: JPEG, so that the page stays small."""
     stream = io.BytesIO()
-    picture.save(stream, "JPEG", quality=_QUALITY)
-    return stream.getvalue()
-
-
-def embedded(images: Images) -> list[dict[str, str]]:
-    """Return name, title, caption and data URI of each figure."""
-    return [
-        {
-            "name": name,
-            "title": FIGURES[name].title,
-            "caption": FIGURES[name].caption,
-            "source": data_uri(images[name]),
-        }
-        for name in images
-        if name in FIGURES
-    ]
-
-
-def data_uri(image: tuple[str, bytes]) -> str:
-    """An image as the page embeds it."""
-    kind, data = image
-    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
+    picture.convert("RGB").save(stream, "JPEG", quality=_QUALITY)
+    return data_uri("image/jpeg", stream.getvalue())

@@ -8,12 +8,15 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from leukbench.errors import UsageError
-from leukbench.report.results import Results
+from leukbench.report.formats import flattened
+from leukbench.report.notes import NOT_FOR_DIAGNOSIS
+from leukbench.report.results import Results, rows_of
 from leukbench.runfolder import RunFolder
 
 EXPERIMENT = "leukbench"
@@ -22,44 +25,40 @@ FILES = (
     "classification_report.csv", "classification_report.md", "report.html",
 )  # fmt: skip
 _LONGEST = 500
+_CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
 _TEXT_COLUMNS = ("model", "title", "family", "status", "published_accuracy", "published_source")
 
 
 def export_run(
     folder: RunFolder, *, tracking_uri: str | None = None, experiment: str = EXPERIMENT
 ) -> str:
-    """Log a run folder to MLflow.
+    """Log a run folder to MLflow, and return the id of the parent run.
 
-    Parameters
-    ----------
-    folder : RunFolder
-    tracking_uri : str, optional
-        Where MLflow keeps its runs; else what ``MLFLOW_TRACKING_URI`` says, else ``sqlite:///mlflow.db``.
-    experiment : str
-        Made if it is not there.
-
-    Returns
-    -------
-    str
-        Id of the parent run. It has the protocol as parameters and the run folder's tables and page as
-        artifacts; each child has a row of ``comparison.csv`` as metrics, and the mean learning curve of
-        a network by epoch.
+    It has the protocol as parameters and the run folder's tables and page as artifacts; each child
+    has a row of ``comparison.csv`` as metrics, and the mean learning curve of a network by epoch.
+    Runs are kept at `tracking_uri`, else at ``MLFLOW_TRACKING_URI``, else in ``sqlite:///mlflow.db``;
+    the experiment is made if it is not there.
 
     Raises
     ------
     UsageError
         Where MLflow is not installed, or the store cannot be used.
     """
-    mlflow = _mlflow()
+    try:
+        import mlflow
+    except ImportError as error:
+        raise UsageError(
+            'The export needs MLflow: install it with pip install "leukbench[mlflow]".'
+        ) from error
     uri = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
     try:
         client = mlflow.MlflowClient(tracking_uri=uri)
-        found = client.get_experiment_by_name(experiment)
-        place = found.experiment_id if found else client.create_experiment(experiment)
-        return _log(mlflow, client, place, folder)
+        known = client.get_experiment_by_name(experiment)
+        identity = known.experiment_id if known else client.create_experiment(experiment)
+        return _log(mlflow, client, identity, folder)
     except mlflow.exceptions.MlflowException as error:
         why = " ".join(str(error).split())[:200]
-        raise UsageError(f"--tracking-uri {uri} cannot be used ({why}): name another.") from error
+        raise UsageError(f"`tracking_uri={uri}` cannot be used ({why}): name another.") from error
 
 
 def _log(mlflow: Any, client: Any, experiment: str, folder: RunFolder) -> str:
@@ -70,7 +69,7 @@ def _log(mlflow: Any, client: Any, experiment: str, folder: RunFolder) -> str:
         "mlflow.runName": name,
         "leukbench.version": run.leukbench_version,
         "leukbench.synthetic": str(folder.synthetic),
-        "leukbench.notice": "Not for diagnosis.",
+        "leukbench.notice": NOT_FOR_DIAGNOSIS,
     }
     parent = client.create_run(experiment, tags=tags).info.run_id
     facts = {
@@ -78,16 +77,19 @@ def _log(mlflow: Any, client: Any, experiment: str, folder: RunFolder) -> str:
         "dataset_fingerprint": run.dataset_fingerprint,
         "protocol_fingerprint": run.protocol_fingerprint,
         "split_sha256": run.split_sha256,
-        **{f"protocol.{key}": value for key, value in _flat(run.protocol.model_dump(mode="json"))},
+        **{
+            f"protocol.{key}": value
+            for key, value in flattened(run.protocol.model_dump(mode="json"))
+        },
     }
     client.log_batch(parent, params=_params(mlflow, facts))
-    for file in (*FILES, *_figures(folder.path)):
-        path = folder.path / file
+    figures = sorted((folder.path / "figures").glob("*.svg"))
+    for path in (*(folder.path / name for name in FILES), *figures):
         if path.is_file():
-            within = Path(file).parent.as_posix()
+            within = path.parent.relative_to(folder.path).as_posix()
             client.log_artifact(parent, str(path), None if within == "." else within)
-    for row in results.comparison.to_dict("records"):
-        _log_model(mlflow, client, experiment, parent, {str(k): v for k, v in row.items()}, results)
+    for row in rows_of(results.comparison):
+        _log_model(mlflow, client, experiment, parent, row, results)
     client.set_terminated(parent)
     return str(parent)
 
@@ -101,7 +103,7 @@ def _log_model(
     first = results.records[row["model"]][0]
     facts = {key: row[key] for key in _TEXT_COLUMNS if row[key]}
     facts |= {
-        f"parameter.{key}": value for key, value in _flat(first.identity.get("parameters", {}))
+        f"parameter.{key}": value for key, value in flattened(first.identity.get("parameters", {}))
     }
     metrics = [
         mlflow.entities.Metric(key, float(value), now, 0)
@@ -109,37 +111,22 @@ def _log_model(
         if key not in _TEXT_COLUMNS and _is_number(value)
     ]
     client.log_batch(child, params=_params(mlflow, facts), metrics=metrics)
-    curves = [results.folder.history(record) for record in results.records[row["model"]]]
-    kept = [curve for curve in curves if curve is not None]
-    for column in ("loss", "accuracy", "val_loss", "val_accuracy") if kept else ():
-        by_epoch: dict[int, list[float]] = {}
-        for curve in kept:
-            for epoch, value in zip(curve["epoch"], curve[column], strict=True):
-                if _is_number(value):
-                    by_epoch.setdefault(int(epoch), []).append(float(value))
-        points = [
-            mlflow.entities.Metric(f"epoch_{column}", sum(values) / len(values), now, epoch)
-            for epoch, values in by_epoch.items()
-        ]
-        client.log_batch(child, metrics=points)
+    if row["model"] in results.histories:
+        curves = pd.concat(results.histories[row["model"]]).replace(math.inf, math.nan)
+        means = curves.groupby("epoch")[list(_CURVES)].mean()
+        for column in _CURVES:
+            points = [
+                mlflow.entities.Metric(f"epoch_{column}", float(value), now, int(str(epoch)))
+                for epoch, value in means[column].items()
+                if _is_number(value)
+            ]
+            client.log_batch(child, metrics=points)
     ended = "FINISHED" if row["status"] == "ok" else "FAILED"
     client.set_terminated(child, status=ended)
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
 def _params(mlflow: Any, values: Mapping[str, Any]) -> list[Any]:
     return [mlflow.entities.Param(key, str(value)[:_LONGEST]) for key, value in values.items()]
-
-
-def _figures(path: Path) -> list[str]:
-    return [file.relative_to(path).as_posix() for file in sorted((path / "figures").glob("*.svg"))]
 
 
 def _is_number(value: Any) -> bool:
@@ -147,13 +134,3 @@ def _is_number(value: Any) -> bool:
         return math.isfinite(float(value))
     except (TypeError, ValueError):
         return False
-
-
-def _mlflow() -> Any:
-    try:
-        import mlflow
-    except ImportError as error:
-        raise UsageError(
-            'export mlflow needs MLflow: install it with pip install "leukbench[mlflow]".'
-        ) from error
-    return mlflow

@@ -1,18 +1,27 @@
-"""The footnotes that every table carries: definitions, data, protocol."""
+"""The footnotes that every table carries, and the command that makes the run again."""
 
 from __future__ import annotations
 
+import shlex
+
+from leukbench.errors import UsageError
+from leukbench.protocol import Protocol, builtin_protocols, load_protocol, override
 from leukbench.report.results import Results, initial_weights
 
 DEFINITIONS = (
     "Precision, recall, specificity and F1 are macro averages: each class against the rest, every "
     "class with the same weight. Specificity of a class is TN / (TN + FP), the share of the images "
-    "of all other classes that are not called by its name."
+    "of all other classes that are not predicted to be of this class."
 )
 PUBLISHED = (
     "Published values are as printed and never mixed with measured ones; † marks a value that was "
-    "measured on another data set. Status ok means that every trial ended well; controls, "
-    "degenerate and failed models and shortcut probes are not ranked."
+    "measured on another data set."
+)
+RANKING = (
+    "Ranked are the models whose trials all have the status ok. Not ranked are models with a failed "
+    "or degenerate trial (one that learned nothing), controls (baselines that any model must beat) "
+    "and shortcut probes (classifiers that are shown only what must not decide, such as the "
+    "background, the mean colour or the size of the image file)."
 )
 NOT_FOR_DIAGNOSIS = "Not for diagnosis."
 
@@ -20,28 +29,29 @@ NOT_FOR_DIAGNOSIS = "Not for diagnosis."
 def footnotes(results: Results) -> list[str]:
     """Return the notes in the order in which they are printed."""
     return [
-        f"{DEFINITIONS} {interval_note(results)}",
-        PUBLISHED,
-        *weights_note(results),
-        *sharing_note(results),
-        data_note(results),
-        protocol_note(results),
+        f"{DEFINITIONS} {_intervals(results)}",
+        f"{PUBLISHED} {RANKING}",
+        *_initial_weights(results),
+        *_sharing(results),
+        _data(results),
+        _protocol(results),
         NOT_FOR_DIAGNOSIS,
     ]
 
 
-def weights_note(results: Results) -> list[str]:
-    """Return what the networks started from; nothing where there are none."""
-    starts = {initial_weights(records) for records in results.records.values()} - {""}
-    if not starts:
-        return []
+def _initial_weights(results: Results) -> list[str]:
+    """What the networks started from; nothing where there are none."""
     if results.fine_tuned:
-        return ["Networks that start from trained weights were fine-tuned: compare like with like."]
-    return ["Every network was trained from random weights."]
+        return [
+            "Networks that start from trained weights were fine-tuned: compare them only with "
+            "networks that started from the same weights."
+        ]
+    networks = any(initial_weights(records) for records in results.records.values())
+    return ["Every network was trained from random weights."] if networks else []
 
 
-def sharing_note(results: Results) -> list[str]:
-    """Return under which conditions times were taken; nothing where no trial says so."""
+def _sharing(results: Results) -> list[str]:
+    """Under which conditions times were taken; nothing where no trial says so."""
     ways = {
         (record.jobs or 0, record.threads)
         for record in results.folder.records
@@ -64,23 +74,21 @@ def _way(jobs: int, threads: int) -> str:
     return f"{jobs} trials side by side on {cores} each"
 
 
-def interval_note(results: Results) -> str:
-    """Return how the intervals were found."""
+def _intervals(results: Results) -> str:
     if not results.interval_methods:
         return "There are no predictions yet."
     methods = "; ".join(results.interval_methods)
-    groups = "" if not results.groups else f" Groups are {group_word(results)}."
+    groups = f" Groups are {group_word(results)}." if results.groups else ""
     return f"Intervals of accuracy are 95 %: {methods}.{groups}"
 
 
 def group_word(results: Results) -> str:
     """Return what the groups of the split are: patients, or proxy groups."""
-    known = {"patient": "patients", "proxy": "proxy groups (duplicates and overlaps), not patients"}
-    return known.get(results.folder.run.dataset.group_kind, "as given")
+    kinds = {"patient": "patients", "proxy": "proxy groups (duplicates and overlaps), not patients"}
+    return kinds.get(results.folder.run.dataset.group_kind, "as given")
 
 
-def data_note(results: Results) -> str:
-    """Return the dataset, its counts and its fingerprint."""
+def _data(results: Results) -> str:
     data = results.folder.run.dataset
     counts = ", ".join(f"{name} {number}" for name, number in data.counts.items())
     skipped = len(data.skipped)
@@ -92,21 +100,71 @@ def data_note(results: Results) -> str:
     )
 
 
-def protocol_note(results: Results) -> str:
-    """Return the protocol, its fingerprint, the sizes of the parts, seeds and folds."""
-    run, split = results.folder.run, results.folder.split
-    first = split[split["fold"] == results.folds[0]]["part"].value_counts()
+def _protocol(results: Results) -> str:
+    """The protocol, its fingerprint, the sizes of the parts, seeds and folds."""
+    run, split, folds = results.folder.run, results.folder.split, results.folds
+    first = split[split["fold"] == folds[0]]["part"].value_counts()
     sizes = ", ".join(
         f"{first[part]} {part}" for part in ("train", "validation", "test") if part in first
     )
+    where = " in the first" if len(folds) > 1 else ""
     seeds = results.seeds
     named = f" ({', '.join(map(str, seeds))})" if seeds else ""
     return (
         f"Protocol: {run.protocol.name}, fingerprint {run.protocol_fingerprint[:16]}; "
-        f"{_plural(len(results.folds), 'fold')}, {sizes} images in the first; "
-        f"{_plural(len(seeds), 'seed')}{named}; a model's trials are counted in its row."
+        f"{_plural(len(folds), 'fold')}, {sizes} images{where}; "
+        f"{_plural(len(seeds), 'seed')}{named}; the column Trials counts the trials of each model."
     )
 
 
 def _plural(number: int, word: str) -> str:
     return f"{number} {word}" + ("" if number == 1 else "s")
+
+
+def reproduce_command(results: Results) -> str:
+    """Return the command that makes the run again, from what ``run.json`` and the trials say.
+
+    A protocol that comes with the package is named, with the options that changed it; another one is
+    called ``protocol.toml``, and its values stand on the page.
+    """
+    run = results.folder.run
+    protocol = run.protocol
+    parts = ["leukbench", "run-all"]
+    if not run.dataset.synthetic:
+        parts += ["--data", run.dataset.name]
+    parts += _protocol_options(protocol)
+    tried = [name for name, records in results.records.items() if records[0].family != "probe"]
+    if set(tried) != set(protocol.models or run.models):
+        parts += ["--models", ",".join(tried)]
+    if results.seeds and set(results.seeds) != set(protocol.seeds):
+        parts += ["--seeds", ",".join(map(str, results.seeds))]
+    return shlex.join(parts)
+
+
+def _protocol_options(protocol: Protocol) -> list[str]:
+    options = [
+        ("--epochs", "training__epochs", protocol.training.epochs),
+        ("--task", "task", protocol.task),
+        ("--precision", "training__precision", protocol.training.precision),
+    ]
+    for name in (protocol.name, *builtin_protocols()):
+        try:
+            base = load_protocol(name)
+        except UsageError:
+            continue
+        changed = [
+            (flag, key, value)
+            for flag, key, value in options
+            if value != _value(base, key) and not isinstance(value, dict)
+        ]
+        if override(base, **{key: value for _, key, value in changed}).fingerprint == (
+            protocol.fingerprint
+        ):
+            said = [text for flag, _, value in changed for text in (flag, str(value))]
+            return ["--protocol", name, *said]
+    return ["--protocol", "protocol.toml"]
+
+
+def _value(protocol: Protocol, key: str) -> object:
+    section, _, field = key.rpartition("__")
+    return getattr(getattr(protocol, section) if section else protocol, field)

@@ -10,171 +10,169 @@ import numpy as np
 import pandas as pd
 
 from leukbench.records import TrialRecord
-from leukbench.report import audit_view
-from leukbench.report.explanations import explanation_of
+from leukbench.report.audit_view import audit_counts, audit_findings, clean_accuracy
 from leukbench.report.formats import (
     MISSING,
     NOT_REPORTED,
     count,
+    flattened,
     interval,
+    mean_count,
     number,
     percent,
     published_percent,
     seconds,
 )
-from leukbench.report.images import Images, data_uri, embedded, strip_name
-from leukbench.report.notes import footnotes, group_word
-from leukbench.report.reproduce import reproduce_command
-from leukbench.report.results import INITIAL_WEIGHTS, Results, rows_of
-from leukbench.report.tables import published_cell
+from leukbench.report.notes import footnotes, group_word, reproduce_command
+from leukbench.report.results import INITIAL_WEIGHTS, Results, rows_of, source_text
+from leukbench.report.tables import class_rows, published_cell
 from leukbench.report.verdict import verdict
+from leukbench.report.what_models_use import strip_name, used_view
+from leukbench.score.metrics import METRICS, comparison_metrics
 
 _TRACEBACK = 4000
+Writer = Callable[[Any], str]
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the comparison: heading, key, and whether it sorts as a number."""
+    """A column of the comparison: heading, key, how its numbers are written, None for text."""
 
     heading: str
     key: str
-    numeric: bool = True
+    write: Writer | None = percent
+
+    @property
+    def numeric(self) -> bool:
+        """Whether it sorts as a number."""
+        return self.write is not None
 
 
-COLUMNS = (
-    Column("Accuracy", "accuracy"),
-    Column("Precision", "precision"),
-    Column("Recall", "recall"),
-    Column("Specificity", "specificity"),
-    Column("F1", "f1"),
-    Column("Published accuracy", "published_accuracy"),
-    Column("Published source", "published_source", numeric=False),
-    Column("MCC", "mcc"),
-    Column("AUROC", "auroc"),
-    Column("Brier", "brier"),
-    Column("ECE", "ece"),
-    Column("Parameters", "parameters"),
-    Column("Training", "train_seconds"),
-    Column("ms / image", "predict_ms_per_image"),
-    Column("Memory", "peak_memory_mb"),
-    Column("Trials", "trials"),
+@dataclass(frozen=True)
+class Cell:
+    """Text of a cell, what it sorts by, and the small print beside it."""
+
+    text: str
+    sort: str
+    small: str = ""
+
+
+_SHARES = ("accuracy", "precision", "recall", "specificity", "f1")
+_COSTS = (
+    Column("Parameters", "parameters", count),
+    Column("Training", "train_seconds", seconds),
+    Column("ms per image", "predict_ms_per_image", number),
+    Column("Memory", "peak_memory_mb", "{:.0f} MiB".format),
+    Column("Trials", "trials", count),
 )
 
 
-def page(results: Results, images: Images) -> dict[str, Any]:
-    """Return everything that the template shows."""
+def _columns(results: Results) -> tuple[Column, ...]:
+    """Scores of the paper, published values, other scores, costs, sources; all metrics that compare."""
+    others = [name for name in comparison_metrics() if name not in (*_SHARES, "balanced_accuracy")]
+    weights = [Column("Initial weights", INITIAL_WEIGHTS, None)] if results.fine_tuned else []
+    return (
+        *(Column(METRICS[name].title, name) for name in _SHARES),
+        Column("Published accuracy", "published_accuracy"),
+        *(Column(METRICS[name].title, name, number) for name in others),
+        *_COSTS,
+        Column("Published source", "published_source", None),
+        *weights,
+    )
+
+
+def page(results: Results, sources: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the template shows beside the figures; `sources` hold the heat maps."""
     run = results.folder.run
+    columns = _columns(results)
     return {
         "title": f"{run.dataset.title}, protocol {run.protocol.name}",
         "synthetic": results.folder.synthetic,
         "run": run,
         "verdict": verdict(results),
-        "columns": _columns(results),
-        "rows": _rows(results),
+        "columns": columns,
+        "rows": _rows(results, columns),
         "families": list(dict.fromkeys(results.comparison["family"])),
         "notes": footnotes(results),
-        "figures": embedded(images),
-        "models": _models(results, images),
+        "models": _models(results, sources),
         "pairs": _pairs(results),
         "audit": _audit(results),
-        "protocol": dict(_flat(run.protocol.model_dump(mode="json"))),
+        "protocol": _definitions(run.protocol.model_dump(mode="json")),
         "parts": _parts(results),
-        "environment": dict(_flat(run.environment.model_dump(mode="json"))),
+        "environment": _definitions(run.environment.model_dump(mode="json")),
         "command": reproduce_command(results),
     }
 
 
-def _columns(results: Results) -> tuple[Column, ...]:
-    weights = Column("Initial weights", INITIAL_WEIGHTS, numeric=False)
-    return (*COLUMNS, weights) if results.fine_tuned else COLUMNS
+def _definitions(values: Mapping[str, Any]) -> dict[str, str]:
+    """Nested values as dotted keys and text."""
+    return {
+        key: ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        for key, value in flattened(values)
+    }
 
 
-def _rows(results: Results) -> list[dict[str, Any]]:
+def _rows(results: Results, columns: tuple[Column, ...]) -> list[dict[str, Any]]:
     letters: dict[str, str] = {}
     if results.pairs is not None:
         groups = results.pairs.groups
         letters = dict(zip(groups["model"], groups["letters"], strict=True))
-    rows = []
-    for place, row in enumerate(rows_of(results.comparison)):
-        cells = [_cell(column, row, results) for column in _columns(results)]
-        rows.append(
-            {
-                "place": place,
-                "anchor": f"model-{place}",
-                "model": row["model"],
-                "title": row["title"],
-                "family": row["family"],
-                "status": row["status"],
-                "ranked": row["model"] in set(results.ranked["model"]),
-                "letters": letters.get(row["model"], ""),
-                "cells": cells,
-            }
-        )
-    return rows
+    ranked = set(results.ranked["model"])
+    return [
+        {
+            "anchor": f"model-{place}",
+            "title": row["title"],
+            "family": row["family"],
+            "status": row["status"],
+            "ranked": row["model"] in ranked,
+            "letters": letters.get(row["model"], ""),
+            "cells": [_cell(column, row, results) for column in columns],
+        }
+        for place, row in enumerate(rows_of(results.comparison))
+    ]
 
 
-def _cell(column: Column, row: Mapping[str, Any], results: Results) -> dict[str, str]:
-    """Text of a cell, what it sorts by, and the small print beside it."""
+def _cell(column: Column, row: Mapping[str, Any], results: Results) -> Cell:
     value = row[column.key]
     if column.key == "published_accuracy":
-        shown = published_cell(value, row["published_source"])
-        digits = "" if value == NOT_REPORTED else published_percent(value).removesuffix(" %")
-        return {"text": shown, "sort": digits, "small": ""}
-    if column.key in ("published_source", INITIAL_WEIGHTS):
-        return {"text": value or MISSING, "sort": value, "small": ""}
-    missing = value is None or pd.isna(value)
-    texts: dict[str, Callable[[float], str]] = {
-        "parameters": count, "train_seconds": seconds, "predict_ms_per_image": number,
-        "mcc": number, "auroc": number, "brier": number, "ece": number, "trials": count,
-        "peak_memory_mb": "{:.0f} MiB".format,
-    }  # fmt: skip
-    write = texts.get(column.key, percent)
+        published = results.published.get(row["model"])
+        digits = published_percent(published.accuracy) if published else ""
+        return Cell(published_cell(published), digits.removesuffix(" %"))
+    if column.write is None:
+        return Cell(value or MISSING, value)
+    if pd.isna(value):
+        return Cell(MISSING, "")
     small = ""
-    if column.key == "accuracy" and not missing:
+    if column.key == "accuracy":
         small = interval(row["accuracy_low"], row["accuracy_high"])
     elif column.key == "trials":
         small = results.coverage.get(row["model"], "")
-    return {
-        "text": MISSING if missing else write(float(value)),
-        "sort": "" if missing else repr(float(value)),
-        "small": small,
-    }
+    return Cell(column.write(float(value)), repr(float(value)), small)
 
 
-def _models(results: Results, images: Images) -> list[dict[str, Any]]:
+def _models(results: Results, sources: Mapping[str, str]) -> list[dict[str, Any]]:
     table = results.classification
     models = []
     for place, row in enumerate(rows_of(results.comparison)):
         name = row["model"]
         records = results.records[name]
-        first = records[0]
-        heat = images.get(strip_name(name))
-        classes = [
-            [str(line["class"])]
-            + [percent(line[key]) for key in ("precision", "recall", "specificity", "f1")]
-            + [str(line["support"])]
-            for line in rows_of(table[table["model"] == name])
-        ]
+        heat = sources.get(strip_name(name), "")
         models.append(
             {
                 "anchor": f"model-{place}",
                 "title": row["title"],
-                "facts": _facts(row, first),
-                "published": _published(results, row, first),
-                "departures": first.departures,
-                "classes": classes,
+                "facts": _facts(row, records[0]),
+                "published": _published(results, row),
+                "departures": records[0].departures,
+                "classes": class_rows(table[table["model"] == name]),
                 "confusion": _confusion(results, name),
-                "explanation": explanation_of(results, name, drawn=heat is not None),
-                "heat": data_uri(heat) if heat else "",
-                "trials": [_trial(results, record) for record in records],
-                "layers": next((r.layers for r in records if r.layers), None) or [],
-                "failures": [
-                    {"name": r.name, "status": r.status, "reason": r.reason,
-                     "traceback": r.traceback[-_TRACEBACK:]}
-                    for r in results.failures(name)
-                ],
+                "used": used_view(results, name, drawn=bool(heat)),
+                "heat": heat,
+                "trials": _trials(results, name),
+                "layers": results.layers.get(name, []),
+                "failures": [(r, r.traceback[-_TRACEBACK:]) for r in results.failures(name)],
             }
-        )  # fmt: skip
+        )
     return models
 
 
@@ -184,73 +182,55 @@ def _facts(row: Mapping[str, Any], record: TrialRecord) -> dict[str, str]:
         "Family": row["family"],
         "Status": row["status"],
         "Source": record.reference,
-        "Recipe": record.recipe,
-        "Precision of training": record.precision,
-        "Parameters": count(_known(row["parameters"])),
-        "FLOPs an image": count(_known(row["flops"])),
-        "Balanced accuracy": percent(_known(row["balanced_accuracy"])),
+        "Training": record.recipe,
+        "Numbers in training": record.precision,
+        "Parameters": count(row["parameters"]),
+        "FLOPs per image": count(row["flops"]),
+        "Balanced accuracy": percent(row["balanced_accuracy"]),
     }
     return {key: text for key, text in facts.items() if text and text != MISSING}
 
 
-def _known(value: Any) -> float | None:
-    return None if value is None or pd.isna(value) else float(value)
-
-
-def _published(
-    results: Results, row: Mapping[str, Any], record: TrialRecord
-) -> dict[str, Any] | None:
+def _published(results: Results, row: Mapping[str, Any]) -> dict[str, Any] | None:
     """Printed and measured values side by side, in columns of their own."""
-    if record.published is None:
+    published = results.published.get(row["model"])
+    if published is None:
         return None
-    names = ("accuracy", "precision", "recall", "specificity", "f1")
-    printed = [
-        (name, getattr(record.published, name), percent(_known(row[name]))) for name in names
-    ]
-    return {
-        "source": results.source(record),
-        "values": [
-            (name.capitalize(), published_percent(text) if text else NOT_REPORTED, measured)
-            for name, text, measured in printed
-        ],
-    }
+    rows = []
+    for name in _SHARES:
+        text = getattr(published, name)
+        rows.append(
+            (name.capitalize(), published_percent(text) or NOT_REPORTED, percent(row[name]))
+        )
+    return {"source": source_text(published), "rows": rows}
 
 
-def _confusion(results: Results, name: str) -> list[dict[str, Any]]:
-    """Rows of a confusion matrix: images, percent of the row, and a shade from 0 to 9."""
+def _confusion(results: Results, name: str) -> list[tuple[str, list[tuple[str, str, int]]]]:
+    """Rows of a confusion matrix: percent of the row, images, and a shade from 0 to 9."""
     if name not in results.confusion:
         return []
     counts = results.confusion[name]
     cells = counts.to_numpy(dtype=np.float64)
     totals = cells.sum(axis=1, keepdims=True)
     shares = np.divide(cells, totals, out=np.zeros_like(cells), where=totals > 0)
-    return [
-        {
-            "label": label,
-            "cells": [
-                {
-                    "images": f"{images:.3g}",
-                    "share": f"{100 * share:.0f} %",
-                    "shade": int(9 * share),
-                }
-                for images, share in zip(line, share_line, strict=True)
-            ],
-        }
-        for label, line, share_line in zip(counts.index, cells, shares, strict=True)
-    ]
+    rows = []
+    for label, line, line_shares in zip(counts.index, cells, shares, strict=True):
+        pairs = zip(line_shares, line, strict=True)
+        row = [(percent(share, 0), mean_count(images), int(9 * share)) for share, images in pairs]
+        rows.append((label, row))
+    return rows
 
 
-def _trial(results: Results, record: TrialRecord) -> list[str]:
-    accuracy = MISSING
-    if record.scored:
-        member = next(
-            m for m in results.members[record.model].members
-            if (m.fold, m.seed) == (record.fold, record.seed)
-        )  # fmt: skip
-        accuracy = percent(float(member.arrays.correct.mean()))
+def _trials(results: Results, name: str) -> list[list[str]]:
+    members = results.members[name].members if name in results.members else ()
+    accuracy = {(m.fold, m.seed): percent(float(m.arrays.correct.mean())) for m in members}
     return [
-        str(record.fold), str(record.seed), record.status, accuracy, seconds(record.fit_seconds),
-        str(record.threads or MISSING), record.key[:12],
+        [
+            str(record.fold), str(record.seed), record.status,
+            accuracy.get((record.fold, record.seed), MISSING), seconds(record.fit_seconds),
+            str(record.threads or MISSING), record.key[:12],
+        ]
+        for record in results.records[name]
     ]  # fmt: skip
 
 
@@ -258,7 +238,6 @@ def _pairs(results: Results) -> dict[str, Any] | None:
     if results.pairs is None:
         return None
     table = results.pairs.pairs
-    ranked = table[table["ranked"]]
     rows = [
         [
             results.titles[row["model_a"]],
@@ -269,28 +248,28 @@ def _pairs(results: Results) -> dict[str, Any] | None:
             "yes" if row["different"] else "no",
             row["test"],
         ]
-        for row in rows_of(ranked)
+        for row in rows_of(table[table["ranked"]])
     ]
     groups = [
         [row["title"], percent(row["accuracy"]), row["letters"]]
         for row in rows_of(results.pairs.groups)
     ]
-    return {"rows": rows, "groups": groups, "alpha": results.pairs.alpha}
+    return {"rows": rows, "groups": groups}
 
 
 def _audit(results: Results) -> dict[str, Any] | None:
-    report = audit_view.audit_of(results.folder)
+    report = results.folder.audit
     if report is None:
         return None
     return {
         "lines": report.lines(),
-        "counts": audit_view.audit_counts(report),
-        "findings": audit_view.audit_findings(report),
+        "counts": audit_counts(report),
+        "findings": audit_findings(report),
         "total": len(report.findings),
         "null": report.null,
         "clean": [
             [row["title"], percent(row["accuracy"]), percent(row["clean"]), percent(row["leaked"])]
-            for row in rows_of(audit_view.clean_accuracy(results))
+            for row in rows_of(clean_accuracy(results))
         ],
     }
 
@@ -301,25 +280,12 @@ def _parts(results: Results) -> dict[str, Any]:
     counts = split.groupby(["fold", "part", "label"]).size().unstack(fill_value=0)
     order = {"train": 0, "validation": 1, "test": 2}
     keys = sorted(counts.index, key=lambda key: (key[0], order.get(key[1], 3)))
+    rows = []
+    for fold, part in keys:
+        images = [int(number) for number in counts.loc[(fold, part)]]
+        rows.append([str(fold), part, *map(str, images), str(sum(images))])
     return {
         "classes": [str(name) for name in counts.columns],
-        "rows": [
-            [str(fold), part, *(str(int(n)) for n in counts.loc[(fold, part)]),
-             str(int(counts.loc[(fold, part)].sum()))]
-            for fold, part in keys
-        ],
+        "rows": rows,
         "groups": group_word(results) if results.groups else "none known",
-    }  # fmt: skip
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Nested values as dotted keys and text."""
-    flat: list[tuple[str, str]] = []
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat += _flat(value, f"{prefix}{key}.")
-        elif isinstance(value, list | tuple):
-            flat.append((prefix + key, ", ".join(map(str, value))))
-        else:
-            flat.append((prefix + key, str(value)))
-    return flat
+    }

@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
-import numpy as np
 import pandas as pd
 
-from leukbench.records import TrialRecord
+from leukbench.records import PublishedValues, TrialRecord
 from leukbench.report.formats import NOT_REPORTED
-from leukbench.runfolder import RunFolder
-from leukbench.score.arrays import groups_from_split
+from leukbench.runfolder import HeatMaps, RunFolder
+from leukbench.score.arrays import TrialPredictions, groups_from_split
 from leukbench.score.comparisons import Comparison, compare
 from leukbench.score.members import UNRANKED_FAMILIES, ModelTrials, models_of
+from leukbench.score.metrics import comparison_metrics
 from leukbench.score.per_class import classification_report, confusion_counts
-from leukbench.score.summary import COMPARISON_METRICS, comparison_scores, summarise
-from leukbench.score.trials import TrialPredictions
+from leukbench.score.summary import (
+    UNFINISHED,
+    comparison_scores,
+    standing,
+    summarise,
+)
+
+_Stored = TypeVar("_Stored")
 
 PAPER_DATASET = "all-pbs"
 """The catalogue's name of the dataset that the published values with ``same_data`` belong to."""
 
-SAME_DATA = "this data set"
-OTHER_DATA = "another data set"
-_OTHER_DATA_IN_SOURCE = " and other data"
 
-COLUMNS = (
-    "model", "title", "family", "status", "trials",
-    "accuracy", "accuracy_low", "accuracy_high",
-    *(name for name in COMPARISON_METRICS if name != "accuracy"),
-    "parameters", "flops", "train_seconds", "predict_ms_per_image", "peak_memory_mb",
-    "published_accuracy", "published_source",
+CLASS_COLUMNS = (
+    "model", "title", "class", "precision", "recall", "specificity", "f1", "support",
 )  # fmt: skip
-"""Columns of ``comparison.csv``."""
+"""Columns of ``classification_report.csv``."""
 
 RANDOM_WEIGHTS = "random"
 INITIAL_WEIGHTS = "initial_weights"
@@ -46,17 +45,21 @@ _COST = {
     "predict_ms_per_image": "predict_ms_per_image",
     "peak_memory_mb": "peak_memory_mb",
 }
-_RANKED, _CONTROL, _DEGENERATE, _FAILED, _PROBE = range(5)
+
+
+def columns() -> list[str]:
+    """Columns of ``comparison.csv``, as the registry of metrics stands."""
+    return [
+        "model", "title", "family", "status", "trials",
+        "accuracy", "accuracy_low", "accuracy_high",
+        *(name for name in comparison_metrics() if name != "accuracy"),
+        *_COST,
+        "published_accuracy", "published_source",
+    ]  # fmt: skip
 
 
 class Results:
-    """Everything that is derived from one run folder.
-
-    Parameters
-    ----------
-    folder : RunFolder
-        The run; nothing is written to it.
-    """
+    """Everything that is derived from one run folder; nothing is written to it."""
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
@@ -67,6 +70,17 @@ class Results:
         return self.folder.trials()
 
     @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """Model, fold, seed, image, y_true, y_pred, and whether that is right, of every prediction."""
+        columns = ["image", "y_true", "y_pred"]
+        frames = [
+            t.frame[columns].assign(model=t.model, fold=t.fold, seed=t.seed) for t in self.trials
+        ]
+        named = ["model", "fold", "seed", *columns]
+        table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=named)
+        return table.assign(right=table["y_true"] == table["y_pred"])
+
+    @cached_property
     def groups(self) -> dict[str, str]:
         """Group of each image where the split knows one."""
         return groups_from_split(self.folder.split)
@@ -74,8 +88,7 @@ class Results:
     @cached_property
     def members(self) -> dict[str, ModelTrials]:
         """Trials as arrays, by model."""
-        found = models_of(self.trials) if self.trials else []
-        return {model.model: model for model in found}
+        return {own.model: own for own in models_of(self.trials)} if self.trials else {}
 
     @cached_property
     def records(self) -> dict[str, list[TrialRecord]]:
@@ -91,33 +104,46 @@ class Results:
         return {name: records[0].title for name, records in self.records.items()}
 
     @cached_property
+    def published(self) -> dict[str, PublishedValues]:
+        """What papers print, by model; `same_data` is whether they measured on this run's images."""
+        return published_values(self.folder)
+
+    @cached_property
     def fine_tuned(self) -> bool:
         """Whether any network started from trained weights: a column then says which."""
-        return any(
-            initial_weights(records) not in ("", RANDOM_WEIGHTS)
-            for records in self.records.values()
-        )
+        starts = {initial_weights(records) for records in self.records.values()}
+        return bool(starts - {"", RANDOM_WEIGHTS})
 
     @cached_property
     def comparison(self) -> pd.DataFrame:
-        """``comparison.csv``: one row a model; see `leukbench.report.tables.comparison_table`."""
+        """``comparison.csv``: one row per model, as `columns` names them.
+
+        Scores are fractions in 0..1 (``mcc`` -1..1, ``brier`` 0..2), means over trials, averages over
+        classes macro; ``trials`` counts those that left predictions; ``status`` is ok where every
+        trial is; costs are medians over trials (seconds, milliseconds, MiB). ``published_accuracy``
+        is the string that the paper prints, or "not reported". Models that compete come first, best
+        first; then controls, degenerate and failed ones, then shortcut probes. Where a network was
+        fine-tuned, the last column ``initial_weights`` says what each started from.
+        """
         scores = comparison_scores(self.trials, self.groups) if self.trials else pd.DataFrame()
-        by_model: dict[str, dict[Any, Any]] = {
-            row["model"]: row for row in scores.to_dict("records")
-        }
+        by_model = {row["model"]: row for row in rows_of(scores)}
         rows = []
         for name, records in self.records.items():
-            known: dict[str, Any] = {
+            published = self.published.get(name)
+            printed = published.accuracy if published else ""
+            row = by_model.get(name, {"trials": 0}) | _costs(records)
+            row |= {
                 "model": name,
                 "title": records[0].title,
                 "family": records[0].family,
                 "status": worst_status(records),
+                "published_accuracy": printed or NOT_REPORTED,
+                "published_source": source_text(published) if published and printed else "",
+                INITIAL_WEIGHTS: initial_weights(records),
             }
-            scored = by_model.get(name, {"trials": 0})
-            known[INITIAL_WEIGHTS] = initial_weights(records)
-            rows.append(scored | known | _costs(records) | self._published(records[0]))
-        columns = [*COLUMNS, INITIAL_WEIGHTS] if self.fine_tuned else list(COLUMNS)
-        table = pd.DataFrame(rows, columns=columns)
+            rows.append(row)
+        extra = [INITIAL_WEIGHTS] if self.fine_tuned else []
+        table = pd.DataFrame(rows, columns=columns() + extra)
         for column in ("parameters", "flops"):
             table[column] = table[column].astype("Float64").round().astype("Int64")
         table["standing"] = [
@@ -130,14 +156,37 @@ class Results:
         return table.drop(columns="standing").reset_index(drop=True)
 
     @cached_property
+    def scored(self) -> pd.DataFrame:
+        """Rows of `comparison` that have an accuracy."""
+        rows = self.comparison
+        return rows[rows["accuracy"].notna()].reset_index(drop=True)
+
+    @cached_property
+    def ranked(self) -> pd.DataFrame:
+        """Rows of `comparison` that compete, best first."""
+        rows = self.comparison
+        return rows[~rows["family"].isin(UNRANKED_FAMILIES) & (rows["status"] == "ok")]
+
+    @cached_property
+    def probes(self) -> pd.DataFrame:
+        """Rows of the shortcut probes that have a score, best first."""
+        return self.scored[self.scored["family"] == "probe"]
+
+    @cached_property
     def classification(self) -> pd.DataFrame:
-        """Scores of each class, models in the order of `comparison`."""
+        """``classification_report.csv``: scores of each class of each model, then its averages.
+
+        Columns `CLASS_COLUMNS`; fractions in 0..1, means over seeds and folds. The row ``accuracy``
+        has its value under ``f1``, where scikit-learn prints it; ``support`` counts distinct test
+        images. Models stand in the order of `comparison`.
+        """
         if not self.trials:
-            columns = ["model", "class", "precision", "recall", "f1", "support", "specificity"]
-            return pd.DataFrame(columns=columns)
+            return pd.DataFrame(columns=list(CLASS_COLUMNS))
         report = classification_report(self.trials, self.groups)
         order = {name: place for place, name in enumerate(self.comparison["model"])}
-        return report.sort_values("model", key=lambda names: names.map(order), kind="stable")
+        report = report.sort_values("model", key=lambda names: names.map(order), kind="stable")
+        report["title"] = report["model"].map(self.titles)
+        return report[list(CLASS_COLUMNS)].reset_index(drop=True)
 
     @cached_property
     def confusion(self) -> dict[str, pd.DataFrame]:
@@ -147,7 +196,7 @@ class Results:
     @cached_property
     def pairs(self) -> Comparison | None:
         """Paired tests between the models that have all their trials; None for fewer than two."""
-        whole = set(self.comparison.loc[~self.comparison["status"].isin(_UNFINISHED), "model"])
+        whole = set(self.comparison.loc[~self.comparison["status"].isin(UNFINISHED), "model"])
         trials = [trial for trial in self.trials if trial.model in whole]
         folds: dict[int, set[str]] = {}
         for trial in trials:
@@ -166,18 +215,6 @@ class Results:
         return tuple(plain.unique())
 
     @cached_property
-    def ranked(self) -> pd.DataFrame:
-        """Rows of `comparison` that compete, best first."""
-        rows = self.comparison
-        return rows[~rows["family"].isin(UNRANKED_FAMILIES) & (rows["status"] == "ok")]
-
-    @cached_property
-    def probes(self) -> pd.DataFrame:
-        """Rows of the shortcut probes that have a score, best first."""
-        rows = self.comparison
-        return rows[(rows["family"] == "probe") & rows["accuracy"].notna()]
-
-    @cached_property
     def coverage(self) -> dict[str, str]:
         """By model that was tested on some of the folds alone where others were on more, how many."""
         folds = {name: {m.fold for m in model.members} for name, model in self.members.items()}
@@ -187,6 +224,40 @@ class Results:
             for name, own in folds.items()
             if own != most
         }
+
+    @cached_property
+    def layers(self) -> dict[str, list[dict[str, Any]]]:
+        """Layers of each network that recorded some, in the order of `comparison`."""
+        return self._first(lambda record: record.layers or None)
+
+    @cached_property
+    def importances(self) -> dict[str, pd.DataFrame]:
+        """Importance of each model that has it, in the order of `comparison`."""
+        return self._first(self.folder.importance)
+
+    @cached_property
+    def heat_maps(self) -> dict[str, HeatMaps]:
+        """Heat maps of each network that has some, in the order of `comparison`."""
+        return self._first(self.folder.heat_maps)
+
+    @cached_property
+    def histories(self) -> dict[str, list[pd.DataFrame]]:
+        """Learning curves of each network that has some, in the order of `comparison`."""
+        by_model = {}
+        for name in self.comparison["model"]:
+            own = [self.folder.history(record) for record in self.records[name] if record.scored]
+            by_model[str(name)] = [curve for curve in own if curve is not None and len(curve)]
+        return {name: curves for name, curves in by_model.items() if curves}
+
+    def _first(self, read: Callable[[TrialRecord], _Stored | None]) -> dict[str, _Stored]:
+        """What the first trial of each model that left it holds."""
+        by_model = {}
+        for name in self.comparison["model"]:
+            stored = (read(record) for record in self.records[name] if record.scored)
+            first = next((value for value in stored if value is not None), None)
+            if first is not None:
+                by_model[str(name)] = first
+        return by_model
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -202,44 +273,40 @@ class Results:
         """Trials of a model that left no predictions or are degenerate."""
         return [record for record in self.records[model] if record.status != "ok"]
 
-    def belongs(self, record: TrialRecord) -> bool:
-        """Whether the published value of a model was measured on this run's dataset and classes."""
-        run = self.folder.run
-        return bool(
-            record.published
-            and record.published.same_data
-            and run.dataset.catalog == PAPER_DATASET
-            and run.protocol.task == "all"
-        )
-
-    def _published(self, record: TrialRecord) -> dict[str, Any]:
-        published = record.published
-        if published is None or not published.accuracy:
-            return {"published_accuracy": NOT_REPORTED, "published_source": ""}
-        return {
-            "published_accuracy": published.accuracy,
-            "published_source": self.source(record),
-        }
-
-    def source(self, record: TrialRecord) -> str:
-        """Where a model's published values stand, and of which data they are, which is said once."""
-        if record.published is None:
-            return ""
-        where = SAME_DATA if self.belongs(record) else OTHER_DATA
-        return f"{record.published.source.removesuffix(_OTHER_DATA_IN_SOURCE)}; {where}"
-
 
 def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows of a table as dictionaries."""
     return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
 
 
-_UNFINISHED = ("failed", "timeout", "out-of-memory")
+def published_values(folder: RunFolder) -> dict[str, PublishedValues]:
+    """Values that papers print for the models of a run, by model.
+
+    `same_data` is whether they were measured on the images and classes of this run, which their
+    source then need not say.
+    """
+    run = folder.run
+    paper = run.dataset.catalog == PAPER_DATASET and run.protocol.task == "all"
+    return {
+        record.model: record.published.model_copy(
+            update={
+                "same_data": paper and record.published.same_data,
+                "source": record.published.source.removesuffix(" and other data"),
+            }
+        )
+        for record in folder.records
+        if record.published
+    }
+
+
+def source_text(published: PublishedValues) -> str:
+    """Write where a published value stands, and of which data it is."""
+    return f"{published.source}; {'this' if published.same_data else 'another'} data set"
 
 
 def worst_status(records: Sequence[TrialRecord]) -> str:
     """Status of a model: ok where every trial is; a mean over the good trials alone would flatter."""
-    order = (*_UNFINISHED, "degenerate", "ok")
+    order = (*UNFINISHED, "degenerate", "ok")
     return min((record.status for record in records), key=order.index)
 
 
@@ -248,34 +315,19 @@ def initial_weights(records: Sequence[TrialRecord]) -> str:
 
     Empty for what is no network.
     """
-    found = []
+    starts = []
     for record in records:
-        name, _, digest = str(record.identity.get("parameters", {}).get("weights", "")).partition(
-            " "
-        )
+        parameters = record.identity.get("parameters", {})
+        name, _, digest = str(parameters.get("weights", "")).partition(" ")
         if name:
-            found.append(f"{name} ({digest[:8]})" if digest else name)
-        elif "epochs" in record.identity.get("parameters", {}):
-            found.append(RANDOM_WEIGHTS)
-    return ", ".join(dict.fromkeys(found))
+            starts.append(f"{name} ({digest[:8]})" if digest else name)
+        elif "epochs" in parameters:
+            starts.append(RANDOM_WEIGHTS)
+    return ", ".join(dict.fromkeys(starts))
 
 
-def standing(family: str, status: str) -> int:
-    """Place of a row: models that compete, controls, degenerate, failed ones, shortcut probes."""
-    if family == "probe":
-        return _PROBE
-    if status in _UNFINISHED:
-        return _FAILED
-    if status == "degenerate":
-        return _DEGENERATE
-    return _CONTROL if family == "control" else _RANKED
-
-
-def _costs(records: Sequence[TrialRecord]) -> dict[str, Any]:
+def _costs(records: Sequence[TrialRecord]) -> dict[str, float]:
     """Medians over the trials that have the number."""
-    costs = {}
-    for column, key in _COST.items():
-        known = [getattr(record, key) for record in records if record.scored]
-        known = [value for value in known if value is not None]
-        costs[column] = float(np.median(known)) if known else float("nan")
-    return costs
+    rows = [[getattr(record, key) for key in _COST.values()] for record in records if record.scored]
+    medians = pd.DataFrame(rows, columns=list(_COST), dtype=float).median()
+    return dict(zip(_COST, medians, strict=True))

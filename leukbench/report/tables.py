@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from leukbench.files import write_text
+from leukbench.records import PublishedValues
 from leukbench.report.formats import (
     MISSING,
     NOT_REPORTED,
@@ -19,13 +20,11 @@ from leukbench.report.formats import (
     with_interval,
 )
 from leukbench.report.notes import footnotes
-from leukbench.report.results import INITIAL_WEIGHTS, OTHER_DATA, Results
+from leukbench.report.results import INITIAL_WEIGHTS, Results, rows_of
 from leukbench.report.verdict import verdict, warnings
 from leukbench.runfolder import RunFolder
 
-CLASSIFICATION_COLUMNS = (
-    "model", "title", "class", "precision", "recall", "specificity", "f1", "support",
-)  # fmt: skip
+CLASS_HEADER = ("Class", "Precision", "Recall", "Specificity", "F1", "Support")
 OTHER_MARK = "†"
 
 _HEADER = (
@@ -36,72 +35,20 @@ _ALIGN = "llrrrrrrlrl"
 _LATEX_COLUMNS = (0, 2, 3, 4, 5, 6, 7, 8, 9)
 
 
-def comparison_table(folder: RunFolder) -> pd.DataFrame:
-    """One row a model, as in ``comparison.csv``.
-
-    Parameters
-    ----------
-    folder : RunFolder
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns `leukbench.report.results.COLUMNS`. Scores are fractions in 0..1 (``mcc`` -1..1,
-        ``brier`` 0..2), means over trials, averages over classes macro; ``trials`` counts those that
-        left predictions; ``status`` is ok where every trial is; costs are medians over trials
-        (seconds, milliseconds, MiB). ``published_accuracy`` is the string that the paper prints, or
-        "not reported". Models that compete come first, best first; then controls, degenerate and
-        failed ones, then shortcut probes. Where a network was fine-tuned, the last column
-        ``initial_weights`` says what each started from.
-    """
-    return Results(folder).comparison
-
-
-def classification_table(folder: RunFolder) -> pd.DataFrame:
-    """Scores of each class of each model, then its accuracy, macro and weighted average.
-
-    Parameters
-    ----------
-    folder : RunFolder
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns `CLASSIFICATION_COLUMNS`; fractions in 0..1, means over seeds and folds. The row
-        ``accuracy`` has its value under ``f1``, where scikit-learn prints it; ``support`` counts
-        distinct test images.
-    """
-    return _classification(Results(folder))
-
-
-def _classification(results: Results) -> pd.DataFrame:
-    table = results.classification
-    table = table.assign(title=table["model"].map(results.titles))
-    return table[list(CLASSIFICATION_COLUMNS)].reset_index(drop=True)
+def table_texts(results: Results) -> dict[str, str]:
+    """Return every table of a run by the name of its file."""
+    return {
+        "comparison.csv": _csv(results.comparison, results.folder),
+        "comparison.md": comparison_markdown(results),
+        "comparison.tex": comparison_latex(results),
+        "classification_report.csv": _csv(results.classification, results.folder),
+        "classification_report.md": classification_markdown(results),
+    }
 
 
 def write_tables(folder: RunFolder, results: Results | None = None) -> list[Path]:
-    """Write ``comparison.{csv,md,tex}`` and ``classification_report.{csv,md}`` into the run folder.
-
-    Parameters
-    ----------
-    folder : RunFolder
-    results : Results, optional
-        Of the same folder, where they were computed already.
-
-    Returns
-    -------
-    list of Path
-        What was written, each file whole.
-    """
-    results = results or Results(folder)
-    texts = {
-        "comparison.csv": _csv(results.comparison, folder),
-        "comparison.md": comparison_markdown(results),
-        "comparison.tex": comparison_latex(results),
-        "classification_report.csv": _csv(_classification(results), folder),
-        "classification_report.md": classification_markdown(results),
-    }
+    """Write `table_texts` into the run folder, each file whole, and return their paths."""
+    texts = table_texts(results or Results(folder))
     for name, text in texts.items():
         write_text(folder.path / name, text)
     return [folder.path / name for name in texts]
@@ -114,48 +61,50 @@ def _csv(table: pd.DataFrame, folder: RunFolder) -> str:
 
 
 def comparison_rows(results: Results) -> list[list[str]]:
-    """Cells of the comparison as people read them, under `_header`; nothing is escaped yet."""
-    rows = []
-    for row in results.comparison.to_dict("records"):
-        rows.append(
-            [
-                row["title"],
-                row["family"],
-                with_interval(row["accuracy"], row["accuracy_low"], row["accuracy_high"]),
-                *(percent(row[name]) for name in ("precision", "recall", "specificity", "f1")),
-                trials_cell(row["trials"], results.coverage.get(row["model"])),
-                row["status"],
-                published_cell(row["published_accuracy"], row["published_source"]),
-                row["published_source"] or MISSING,
-                *([row[INITIAL_WEIGHTS] or MISSING] if results.fine_tuned else []),
-            ]
-        )
-    return rows
+    """Cells of the comparison as people read them, under `comparison_header`; nothing is escaped yet."""
+    folds = {name: f" ({folds})" for name, folds in results.coverage.items()}
+    return [
+        [
+            row["title"],
+            row["family"],
+            with_interval(row["accuracy"], row["accuracy_low"], row["accuracy_high"]),
+            *(percent(row[name]) for name in ("precision", "recall", "specificity", "f1")),
+            f"{row['trials']}{folds.get(row['model'], '')}",
+            row["status"],
+            published_cell(results.published.get(row["model"])),
+            row["published_source"] or MISSING,
+            *([row[INITIAL_WEIGHTS] or MISSING] if results.fine_tuned else []),
+        ]
+        for row in rows_of(results.comparison)
+    ]
 
 
-def _header(results: Results) -> tuple[str, ...]:
+def class_rows(table: pd.DataFrame) -> list[list[str]]:
+    """Cells of one model's scores of each class, under `CLASS_HEADER`."""
+    return [
+        [
+            str(row["class"]),
+            *(percent(row[key]) for key in ("precision", "recall", "specificity", "f1")),
+            str(row["support"]),
+        ]
+        for row in rows_of(table)
+    ]
+
+
+def comparison_header(results: Results) -> tuple[str, ...]:
+    """Headings of `comparison_rows`."""
     return (*_HEADER, "Initial weights") if results.fine_tuned else _HEADER
 
 
-def trials_cell(trials: int, folds: str | None) -> str:
-    """Write a model's number of trials, and its folds where other models were tested on more.
+def published_cell(published: PublishedValues | None) -> str:
+    """Write a published accuracy in percent; a dagger marks one of another data set.
 
-    >>> trials_cell(2, "2 of 5 folds"), trials_cell(5, None)
-    ('2 (2 of 5 folds)', '5')
+    >>> published_cell(PublishedValues(accuracy="96.83")), published_cell(None)
+    ('96.83 % †', 'not reported')
     """
-    return f"{trials} ({folds})" if folds else str(trials)
-
-
-def published_cell(printed: str, source: str) -> str:
-    """Write a published value in percent; a dagger marks one of another data set.
-
-    >>> published_cell("96.83", "A paper, Table 1; another data set")
-    '96.83 % †'
-    """
-    if printed == NOT_REPORTED:
-        return printed
-    mark = f" {OTHER_MARK}" if source.endswith(OTHER_DATA) else ""
-    return published_percent(printed) + mark
+    if published is None or not published.accuracy:
+        return NOT_REPORTED
+    return published_percent(published.accuracy) + ("" if published.same_data else f" {OTHER_MARK}")
 
 
 def comparison_markdown(results: Results) -> str:
@@ -166,7 +115,9 @@ def comparison_markdown(results: Results) -> str:
     lines += [f"- {escape_markdown(s.text)}" for s in said if s.kind != "warning"]
     lines.append("")
     rows = comparison_rows(results)
-    lines.append(markdown_table(_header(results), rows, _ALIGN + "l" * results.fine_tuned))
+    lines.append(
+        markdown_table(comparison_header(results), rows, _ALIGN + "l" * results.fine_tuned)
+    )
     lines += [f"{escape_markdown(note)}\n" for note in footnotes(results)]
     return "\n".join(lines)
 
@@ -175,22 +126,12 @@ def classification_markdown(results: Results) -> str:
     """Return ``classification_report.md``: one table a model, in the form of the paper's Table 2."""
     lines = [f"**{escape_markdown(text)}**\n" for text in warnings(results)]
     lines.append(f"# Classification report: {_escaped_title(results)}\n")
-    table = _classification(results)
-    for name, rows in table.groupby("model", sort=False):
+    for name, rows in results.classification.groupby("model", sort=False):
         trials = len(results.members[str(name)].members)
         lines.append(f"## {escape_markdown(results.titles[str(name)])}\n")
         if trials > 1:
             lines.append(f"Means over {trials} trials; support counts distinct test images.\n")
-        cells = [
-            [
-                str(row["class"]),
-                *(percent(row[key]) for key in ("precision", "recall", "specificity", "f1")),
-                str(row["support"]),
-            ]
-            for row in rows.to_dict("records")
-        ]
-        header = ("Class", "Precision", "Recall", "Specificity", "F1", "Support")
-        lines.append(markdown_table(header, cells, "lrrrrr"))
+        lines.append(markdown_table(CLASS_HEADER, class_rows(rows), "lrrrrr"))
     absent = [results.titles[name] for name in results.records if name not in results.members]
     if absent:
         lines.append(f"No predictions: {escape_markdown(', '.join(absent))}.\n")
@@ -200,7 +141,7 @@ def classification_markdown(results: Results) -> str:
 
 def comparison_latex(results: Results) -> str:
     """Return ``comparison.tex``: a table for the LaTeX packages booktabs and graphicx."""
-    header, align = _header(results), _ALIGN + "l" * results.fine_tuned
+    header, align = comparison_header(results), _ALIGN + "l" * results.fine_tuned
     places = (*_LATEX_COLUMNS, *range(len(_HEADER), len(header)))
     lines = [
         "% needs the packages booktabs and graphicx",

@@ -1,11 +1,11 @@
-"""What the numbers say, in sentences: warnings first, then who leads, then what came back."""
+"""What the numbers say, in sentences: warnings first, then who leads, then what was reproduced."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
-from weakref import WeakKeyDictionary
+from functools import lru_cache
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -18,7 +18,7 @@ from leukbench.report.formats import (
     published_percent,
     with_interval,
 )
-from leukbench.report.results import OTHER_DATA, SAME_DATA, Results
+from leukbench.report.results import Results, rows_of
 
 SHUFFLED = "probe_shuffled"
 
@@ -30,27 +30,18 @@ PAPER_PROTOCOL = "paper"
 
 @dataclass(frozen=True)
 class Sentence:
-    """One sentence of the verdict, and how loud it is said."""
+    """One sentence of the verdict: a warning, a finding, or a note of less weight."""
 
     kind: Kind
     text: str
 
 
-_SAID: WeakKeyDictionary[Results, list[Sentence]] = WeakKeyDictionary()
-
-
-def verdict(results: Results) -> list[Sentence]:
+@lru_cache(maxsize=1)  # tables and page of one run say the same
+def verdict(results: Results) -> tuple[Sentence, ...]:
     """Return all sentences in the order in which a reader needs them.
 
     A probe that comes within the interval of the best model stands first, then the word SYNTHETIC.
-    Tables and page say the same, so that it is found once for each `Results`.
     """
-    if results not in _SAID:
-        _SAID[results] = _sentences(results)
-    return list(_SAID[results])
-
-
-def _sentences(results: Results) -> list[Sentence]:
     parts: list[tuple[Kind, Sequence[str]]] = [
         ("warning", _probe_warning(results)),
         ("warning", _synthetic(results)),
@@ -59,12 +50,12 @@ def _sentences(results: Results) -> list[Sentence]:
         ("warning", _coverage(results)),
         ("finding", _leader(results)),
         ("finding", _resolution(results)),
-        ("finding", _came_back(results)),
+        ("finding", _reproduced(results)),
         ("note", _elsewhere(results)),
         ("note", _probe_finding(results)),
         ("note", _unfinished(results)),
     ]
-    return [Sentence(kind, text) for kind, texts in parts for text in texts]
+    return tuple(Sentence(kind, text) for kind, texts in parts for text in texts)
 
 
 def warnings(results: Results) -> list[str]:
@@ -76,7 +67,7 @@ def _row_words(row: pd.Series, results: Results) -> str:
     value = with_interval(row["accuracy"], row["accuracy_low"], row["accuracy_high"])
     folds = results.coverage.get(row["model"])
     on = f", on {folds}" if folds else ""
-    return f"{row['title']} ({value.replace(' (', ', interval ').removesuffix(')')}{on})"
+    return f"{row['title']} ({value.replace(' (', ', 95 % interval ').removesuffix(')')}{on})"
 
 
 def _coverage(results: Results) -> list[str]:
@@ -109,11 +100,11 @@ def _probe_warning(results: Results) -> list[str]:
         return []
     pairs = zip(rivals["title"], rivals["accuracy"], strict=True)
     names = joined([f"{_probe_name(title)} ({percent(accuracy)})" for title, accuracy in pairs])
-    some = "shortcut probes" if len(rivals) > 1 else "shortcut probe"
-    come = "come" if len(rivals) > 1 else "comes"
+    come = "probes {} come" if len(rivals) > 1 else "probe {} comes"
     return [
-        f"A model need not look at cells to score as well here: the {some} {names} {come} within "
-        f"the interval of the best model, {_row_words(results.ranked.iloc[0], results)}, or above it."
+        "A high accuracy here does not show that a model looks at the cells: the shortcut "
+        f"{come.format(names)} within the interval of the best model, "
+        f"{_row_words(results.ranked.iloc[0], results)}, or above it."
     ]
 
 
@@ -167,18 +158,15 @@ def _leader(results: Results) -> list[str]:
         return [f"{words} is the only model that is ranked."]
     if results.pairs is None:
         return [f"{words} has the highest accuracy; no two models share a fold to compare."]
-    equals = [results.titles[name] for name in results.pairs.leaders if name != best["model"]]
-    if not equals:
+    equal = [results.titles[name] for name in results.pairs.leaders if name != best["model"]]
+    if not equal:
         return [
             f"{words} leads: every other ranked model is worse by the paired test, "
             "after Holm's correction."
         ]
-    tell = "is the only one that the paired test cannot tell" if len(equals) == 1 else (
-        "cannot be told"
-    )  # fmt: skip
     return [
-        f"{words} has the highest accuracy; {joined(equals)} {tell} apart from it "
-        "(paired test, Holm's correction)."
+        f"{words} has the highest accuracy; the paired test finds no significant difference between "
+        f"it and {joined(equal)} (Holm's correction)."
     ]
 
 
@@ -186,52 +174,58 @@ def _resolution(results: Results) -> list[str]:
     """How small a difference the test images could have shown."""
     if results.pairs is None or len(results.ranked) < 2:
         return []
-    found = results.pairs.smallest_difference
-    smallest = float(found["smallest_difference"].iloc[0])
+    smallest = float(results.pairs.smallest_difference["smallest_difference"].iloc[0])
     if not smallest > 0:
         return []
     return [
-        f"For one planned pair of models, these test images show a difference of "
-        f"{100 * smallest:.1f} points of accuracy with {percent(results.pairs.power, 0)} power; "
-        "smaller ones may go unseen."
+        f"A test of two models that were chosen beforehand detects a true difference of "
+        f"{100 * smallest:.1f} points of accuracy on these test images with "
+        f"{percent(results.pairs.power, 0)} power; a smaller one may go unnoticed."
     ]
 
 
-def _published(results: Results, where: str) -> pd.DataFrame:
-    rows = results.comparison
-    return rows[rows["published_source"].str.endswith(f"; {where}")]
+def _published_rows(results: Results, *, same_data: bool) -> list[dict[str, Any]]:
+    """Rows of the models whose accuracy was published, for this data set or for another."""
+    names = {
+        name
+        for name, published in results.published.items()
+        if published.accuracy and published.same_data is same_data
+    }
+    return [row for row in rows_of(results.comparison) if row["model"] in names]
 
 
-def _came_back(results: Results) -> list[str]:
+def _reproduced(results: Results) -> list[str]:
     sentences = []
     name = results.folder.run.protocol.name
     under = (
         "" if name == PAPER_PROTOCOL else f" under the protocol {name}, which is not the paper's"
     )
-    for row in _published(results, SAME_DATA).to_dict("records"):
+    for row in _published_rows(results, same_data=True):
         printed = published_fraction(row["published_accuracy"])
         if printed is None or pd.isna(row["accuracy"]):
             continue
         value = f"{row['title']}: published {published_percent(row['published_accuracy'])}"
         measured = with_interval(row["accuracy"], row["accuracy_low"], row["accuracy_high"])
         if row["accuracy_low"] <= printed <= row["accuracy_high"]:
-            came = "it came back, the published value lies in the interval"
+            outcome = "the published value was reproduced, it lies within the interval"
         else:
             gap = 100 * (row["accuracy"] - printed)
             side = "below" if gap < 0 else "above"
-            came = f"it did not come back, the measured value is {abs(gap):.1f} points {side}"
-        sentences.append(f"{value}, measured {measured}{under}: {came}.")
+            outcome = (
+                "the published value could not be reproduced, the measured one is "
+                f"{abs(gap):.1f} points {side} it"
+            )
+        sentences.append(f"{value}, measured {measured}{under}: {outcome}.")
     return sentences
 
 
 def _elsewhere(results: Results) -> list[str]:
-    others = _published(results, OTHER_DATA)
-    if others.empty:
+    others = _published_rows(results, same_data=False)
+    if not others:
         return []
-    names = joined(others["title"].tolist())
     return [
-        f"The published values of {names} (marked †) were measured on another data set: they are "
-        "shown, and are no target here."
+        f"The published values of {joined([row['title'] for row in others])} (marked †) were "
+        "measured on another data set: they are shown for orientation, not to be reproduced here."
     ]
 
 

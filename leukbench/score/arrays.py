@@ -1,8 +1,8 @@
-"""From prediction frames to arrays: class codes, checked probabilities, one order, groups."""
+"""A trial's predictions, checked once and turned into arrays: class codes, probabilities, groups."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,6 +15,7 @@ from leukbench.errors import DataError
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Groups = Mapping[str, str]
+"""Patient, slide or proxy group of an image; an image that it lacks is a group by itself."""
 
 PROBABILITY_PREFIX = "p_"
 SUM_TOLERANCE = 0.05
@@ -33,8 +34,8 @@ class Arrays:
     truth, predicted : numpy.ndarray of int64, shape (n,)
         Positions in `classes`.
     probabilities : numpy.ndarray of float64, shape (n, len(classes)), or None
-        As stored, to rank images by. None where the model gave none that is finite (a network
-        whose loss became NaN), so that its other numbers can still be told.
+        As stored, to rank images by. None where any is not finite (the loss of a network became
+        NaN): scores of counts exist all the same.
     """
 
     classes: tuple[str, ...]
@@ -44,14 +45,16 @@ class Arrays:
     probabilities: FloatArray | None
 
     @cached_property
-    def distribution(self) -> FloatArray | None:
-        """Probabilities with rows that sum to one to the last bit.
-
-        Not to rank by: the division breaks ties.
-        """
+    def stored(self) -> FloatArray:
+        """`probabilities`, or NaN everywhere where the model gave none."""
         if self.probabilities is None:
-            return None
-        rows: FloatArray = self.probabilities / self.probabilities.sum(axis=1, keepdims=True)
+            return np.full((len(self.truth), len(self.classes)), np.nan)
+        return self.probabilities
+
+    @cached_property
+    def distribution(self) -> FloatArray:
+        """`stored` with rows that sum to one to the last bit; the division breaks ties."""
+        rows: FloatArray = self.stored / self.stored.sum(axis=1, keepdims=True)
         return rows
 
     @property
@@ -59,6 +62,54 @@ class Arrays:
         """One for a right and zero for a wrong prediction, shape (n,)."""
         right: FloatArray = (self.truth == self.predicted).astype(np.float64)
         return right
+
+    def take(self, images: NDArray[np.integer]) -> Arrays:
+        """The images at these positions, with repetitions, as one more trial."""
+        chosen = None if self.probabilities is None else self.probabilities[images]
+        return Arrays(
+            self.classes, self.images[images], self.truth[images], self.predicted[images], chosen
+        )
+
+
+@dataclass(frozen=True)
+class TrialPredictions:
+    """Predictions of one model on one fold with one seed: what scores and reports see of a trial.
+
+    Attributes
+    ----------
+    family : str
+        ``deep``, ``classical``, ``ensemble``, ``reference``, ``control`` or ``probe``.
+    status : str
+        ``ok`` or ``degenerate``.
+    frame : pandas.DataFrame
+        Columns ``image``, ``y_true``, ``y_pred`` and one probability column ``p_<class>`` a class.
+    n_train : int
+        Images that the model was fitted on.
+    """
+
+    model: str
+    title: str
+    family: str
+    fold: int
+    seed: int
+    status: str
+    frame: pd.DataFrame
+    n_train: int
+
+    @property
+    def name(self) -> str:
+        """The trial in words, for messages."""
+        return f"{self.model} (fold {self.fold}, seed {self.seed})"
+
+    @cached_property
+    def arrays(self) -> Arrays:
+        """The predictions as arrays, checked by `arrays_of`."""
+        return arrays_of(self.frame, self.name)
+
+
+def probability_columns(classes: Iterable[str]) -> list[str]:
+    """Names of the probability columns of stored predictions."""
+    return [PROBABILITY_PREFIX + name for name in classes]
 
 
 def classes_of(frame: pd.DataFrame) -> tuple[str, ...]:
@@ -80,18 +131,7 @@ def classes_of(frame: pd.DataFrame) -> tuple[str, ...]:
 
 
 def arrays_of(frame: pd.DataFrame, name: str = "a trial") -> Arrays:
-    """Check a prediction frame and turn it into arrays.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Columns ``image``, ``y_true``, ``y_pred`` and one ``p_<class>`` a class.
-    name : str
-        What the error messages call these predictions.
-
-    Returns
-    -------
-    Arrays
+    """Check a prediction frame (see `TrialPredictions`) and turn it into arrays.
 
     Raises
     ------
@@ -113,7 +153,8 @@ def arrays_of(frame: pd.DataFrame, name: str = "a trial") -> Arrays:
     twice = np.flatnonzero(images[1:] == images[:-1])
     if twice.size:
         raise DataError(
-            f"The predictions of {name} hold {images[twice[0]]} twice: run it again with --fresh."
+            f"The predictions of {name} hold {images[twice[0]]} twice: run it again with "
+            "`fresh=True`."
         )
     index = pd.Index(classes)
     codes = {}
@@ -126,9 +167,8 @@ def arrays_of(frame: pd.DataFrame, name: str = "a trial") -> Arrays:
                 f"The predictions of {name} hold {label!r} in {column}, for which there is no "
                 f"column p_{label}: give every class its column."
             )
-    columns = [PROBABILITY_PREFIX + c for c in classes]
-    probabilities = _checked(frame[columns].to_numpy(dtype=np.float64)[order], name)
-    return Arrays(classes, images, codes["y_true"], codes["y_pred"], probabilities)
+    probabilities = frame[probability_columns(classes)].to_numpy(dtype=np.float64)[order]
+    return Arrays(classes, images, codes["y_true"], codes["y_pred"], _checked(probabilities, name))
 
 
 def _checked(probabilities: FloatArray, name: str) -> FloatArray | None:
@@ -144,30 +184,14 @@ def _checked(probabilities: FloatArray, name: str) -> FloatArray | None:
 
 
 def groups_from_split(split: pd.DataFrame) -> dict[str, str]:
-    """Return the group of each image of a split, leaving out the images without one.
-
-    Parameters
-    ----------
-    split : pandas.DataFrame
-        Columns ``image`` and ``group``; an image may stand there several times (once a fold).
-
-    Returns
-    -------
-    dict of str to str
-        Empty where no group is known.
-    """
-    known = split[["image", "group"]].drop_duplicates("image").fillna("").astype(str)
-    known = known[known["group"] != ""]
-    return dict(zip(known["image"], known["group"], strict=True))
+    """Return the group of each image of a split (columns ``image``, ``group``) that has one."""
+    rows = split[["image", "group"]].drop_duplicates("image").fillna("").astype(str)
+    rows = rows[rows["group"] != ""]
+    return dict(zip(rows["image"], rows["group"], strict=True))
 
 
-def group_codes(images: Iterable[str], groups: Groups | None) -> IntArray:
-    """Number the groups of `images` from zero; an image without a group is one by itself.
-
-    Returns
-    -------
-    numpy.ndarray of int64, shape (number of images,)
-    """
+def group_codes(images: Sequence[str], groups: Groups | None) -> IntArray:
+    """Number the groups of `images` from zero, in order of appearance: shape (images,)."""
     lookup = groups or {}
     keys = [(0, lookup[i]) if lookup.get(i) else (1, str(i)) for i in images]
     numbers: dict[tuple[int, str], int] = {}

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from leukbench.errors import UsageError
-from leukbench.score.arrays import PROBABILITY_PREFIX, Groups, classes_of
+from leukbench.score.arrays import (
+    PROBABILITY_PREFIX,
+    Groups,
+    TrialPredictions,
+    classes_of,
+    probability_columns,
+)
 from leukbench.score.intervals import CONFIDENCE
-from leukbench.score.members import fold_mean, models_of
-from leukbench.score.metrics import scores_of
+from leukbench.score.members import models_of
 from leukbench.score.per_class import classification_report, predictive_values
-from leukbench.score.trials import TrialPredictions
 
 BENIGN, MALIGNANT = "benign", "malignant"
 
@@ -43,7 +48,7 @@ def binary_frame(frame: pd.DataFrame, benign: str) -> pd.DataFrame:
     another one is right. Its probability is the sum of theirs.
     """
     p_benign = frame[PROBABILITY_PREFIX + benign]
-    others = [PROBABILITY_PREFIX + c for c in classes_of(frame) if c != benign]
+    others = probability_columns(c for c in classes_of(frame) if c != benign)
     return pd.DataFrame(
         {
             "image": frame["image"],
@@ -66,16 +71,7 @@ def binary_trials(
         As in `find_benign`.
     """
     return [
-        TrialPredictions(
-            model=t.model,
-            title=t.title,
-            family=t.family,
-            fold=t.fold,
-            seed=t.seed,
-            status=t.status,
-            frame=binary_frame(t.frame, find_benign(classes_of(t.frame), benign)),
-            n_train=t.n_train,
-        )
+        replace(t, frame=binary_frame(t.frame, find_benign(classes_of(t.frame), benign)))
         for t in trials
     ]
 
@@ -83,12 +79,7 @@ def binary_trials(
 def cost_matrix(missed: float = 1.0, false_alarm: float = 1.0) -> pd.DataFrame:
     """Return what each decision costs: rows true, columns predicted; being right costs nothing.
 
-    Parameters
-    ----------
-    missed : float
-        A malignant image called benign.
-    false_alarm : float
-        A benign image called malignant, in the same unit.
+    A malignant image called benign costs `missed`, a benign one called malignant `false_alarm`.
     """
     names = [BENIGN, MALIGNANT]
     return pd.DataFrame([[0.0, false_alarm], [missed, 0.0]], index=names, columns=names)
@@ -97,21 +88,10 @@ def cost_matrix(missed: float = 1.0, false_alarm: float = 1.0) -> pd.DataFrame:
 def expected_costs(frame: pd.DataFrame, costs: pd.DataFrame) -> tuple[float, float]:
     """Return what a trial's decisions cost an image, and what the cheapest would have cost.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        One trial's predictions, of any classes.
-    costs : pandas.DataFrame
-        Rows true, columns predicted classes, all of those of `frame`.
-
-    Returns
-    -------
-    as_predicted : float
-        Mean over the images of the cost of ``y_pred``.
-    by_probability : float
-        The same where each image goes to the class of least expected cost under its probabilities
-        (Elkan 2001, "The foundations of cost-sensitive learning", IJCAI, eq. 1): what those
-        probabilities are worth at these costs. NaN where they are not finite.
+    `costs` has true classes as rows, predicted ones as columns, all of those of `frame`.
+    The first number is the mean cost of ``y_pred``; the second that of the class of least expected
+    cost under the probabilities (Elkan 2001, "The foundations of cost-sensitive learning", IJCAI,
+    eq. 1), NaN where these are not finite.
 
     Raises
     ------
@@ -130,7 +110,7 @@ def expected_costs(frame: pd.DataFrame, costs: pd.DataFrame) -> tuple[float, flo
     index = pd.Index(classes)
     truth = index.get_indexer(pd.Index(frame["y_true"]))
     predicted = index.get_indexer(pd.Index(frame["y_pred"]))
-    p = frame[[PROBABILITY_PREFIX + c for c in classes]].to_numpy(dtype=np.float64)
+    p = frame[probability_columns(classes)].to_numpy(dtype=np.float64)
     as_predicted = float(table[truth, predicted].mean())
     if not np.isfinite(p).all():
         return as_predicted, float("nan")
@@ -151,9 +131,6 @@ def benign_malignant(
 
     Parameters
     ----------
-    trials : iterable of TrialPredictions
-    groups : mapping of str to str, optional
-        Group of an image, for the bounds.
     benign : str, optional
         The benign class; default the one with "benign" in its name.
     missed, false_alarm : float
@@ -161,8 +138,6 @@ def benign_malignant(
     prevalence : float, optional
         Share of malignant images where the model would be used, for the predictive values; default
         that of the test part.
-    confidence : float
-        Of the bounds.
 
     Returns
     -------
@@ -186,9 +161,8 @@ def benign_malignant(
     rows = []
     for model in models_of(views):
         malignant = by_class[model.model, MALIGNANT]
-        scores = [scores_of(m.arrays, ("accuracy", "auroc")) for m in model.members]
-        own = sorted((v for v in views if v.model == model.model), key=lambda v: (v.fold, v.seed))
-        spent = [expected_costs(v.frame, costs) for v in own]
+        scores = model.mean_scores(("accuracy", "auroc"))
+        spent = [expected_costs(m.frame, costs) for m in model.members]
         sensitivity, specificity = float(malignant["recall"]), float(malignant["specificity"])
         support = float(malignant["support"])
         share = support / (support + float(by_class[model.model, BENIGN]["support"]))
@@ -198,7 +172,7 @@ def benign_malignant(
             {
                 "model": model.model,
                 "benign": names[model.model],
-                "accuracy": fold_mean([s["accuracy"] for s in scores], model.members),
+                "accuracy": scores["accuracy"],
                 "sensitivity": sensitivity,
                 "sensitivity_low": malignant["recall_low"],
                 "sensitivity_high": malignant["recall_high"],
@@ -208,9 +182,9 @@ def benign_malignant(
                 "ppv": ppv,
                 "npv": npv,
                 "prevalence": stated,
-                "auroc": fold_mean([s["auroc"] for s in scores], model.members),
-                "expected_cost": fold_mean([c[0] for c in spent], model.members),
-                "expected_cost_by_probability": fold_mean([c[1] for c in spent], model.members),
+                "auroc": scores["auroc"],
+                "expected_cost": model.mean([c[0] for c in spent]),
+                "expected_cost_by_probability": model.mean([c[1] for c in spent]),
             }
         )
     return pd.DataFrame(rows)

@@ -32,14 +32,7 @@ def confidence_and_hit(
 
 
 def reliability(frame: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
-    """Return what a reliability diagram shows.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        One trial's predictions.
-    bins : int
-        Bins of equal width over the highest probability.
+    """Return what a reliability diagram of one trial shows.
 
     Returns
     -------
@@ -54,7 +47,7 @@ def reliability(frame: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
         Where the probabilities are not finite.
     """
     a = arrays_of(frame)
-    if a.distribution is None:
+    if a.probabilities is None:
         raise DataError("These predictions hold no finite probabilities: leave the model out.")
     confidence, hit = confidence_and_hit(a.distribution, a.truth)
     number = bin_of(confidence, bins)
@@ -80,19 +73,7 @@ def expected_calibration_error(
     ECE = sum over bins of (n_b / n) |accuracy_b - confidence_b| (Guo et al. 2017, "On calibration
     of modern neural networks", ICML, arXiv:1706.04599, eq. 3), on the most probable class.
 
-    Parameters
-    ----------
-    probabilities : numpy.ndarray, shape (n, k)
-        Rows sum to one.
-    truth : numpy.ndarray of int, shape (n,)
-        True class as a column of `probabilities`.
-    bins : int
-        Bins of equal width.
-
-    Returns
-    -------
-    float
-        0 (as good as it says) to 1.
+    `probabilities` has shape (n, k), `truth` holds columns of it. 0 is perfectly calibrated.
 
     Examples
     --------
@@ -115,17 +96,7 @@ def fit_temperature(
     al. 2017, section 4.2). Log-probabilities serve as logits, from which they differ by a constant
     an image only. Give it images that neither trained nor test the model.
 
-    Parameters
-    ----------
-    validation_probabilities : numpy.ndarray, shape (n, k)
-        Rows sum to one.
-    validation_truth : numpy.ndarray of int, shape (n,)
-        True class as a column.
-
-    Returns
-    -------
-    float
-        Above 1 where the model was too sure; kept within exp(-6) to exp(6).
+    Above 1 where the model was too sure; kept within exp(-6) to exp(6).
 
     Raises
     ------
@@ -152,19 +123,7 @@ def fit_temperature(
 
 
 def apply_temperature(probabilities: FloatArray, temperature: float) -> FloatArray:
-    """Soften (above 1) or sharpen (below 1) probabilities; the most probable class stays.
-
-    Parameters
-    ----------
-    probabilities : numpy.ndarray, shape (n, k)
-    temperature : float
-        Above zero, from `fit_temperature`.
-
-    Returns
-    -------
-    numpy.ndarray, shape (n, k)
-        Rows sum to one.
-    """
+    """Soften (temperature above 1) or sharpen (below 1) probabilities; the most probable class stays."""
     logits = np.log(np.maximum(probabilities, _TINY))
     scaled: FloatArray = softmax(logits / temperature, axis=1)
     return scaled

@@ -9,17 +9,23 @@ from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
 from leukbench.errors import DataError
-from leukbench.score.arrays import Groups
+from leukbench.score.arrays import Groups, TrialPredictions
 from leukbench.score.members import ModelTrials, models_of
-from leukbench.score.outcomes import Draws, Folds, Outcomes, draw, outcomes_of
-from leukbench.score.pair_tests import PairTest, Settings, pair_test
-from leukbench.score.paired import SWAPS, smallest_mcnemar_difference, smallest_t_difference
+from leukbench.score.pair_tests import (
+    Draws,
+    Folds,
+    Outcomes,
+    PairTest,
+    Settings,
+    draw,
+    outcomes_of,
+    pair_test,
+)
+from leukbench.score.paired import SWAPS, holm, smallest_mcnemar_difference, smallest_t_difference
 from leukbench.score.ranking import letters_of_equals, rank_models
 from leukbench.score.resampling import RESAMPLES
-from leukbench.score.trials import TrialPredictions
 
 ALPHA = 0.05
 POWER = 0.8
@@ -78,14 +84,9 @@ class Comparison:
         return tuple(self.groups.loc[self.groups["leads"].astype(bool), "model"])
 
 
-def _holm(pairs: pd.DataFrame, alpha: float) -> pd.DataFrame:
-    """Adjust within the ranked pairs and within the others (Holm 1979, Scand. J. Stat. 6:65-70)."""
-    adjusted = np.full(len(pairs), np.nan)
-    for family in (True, False):
-        rows = np.flatnonzero(pairs["ranked"].to_numpy(dtype=bool) == family)
-        if rows.size:
-            p = pairs["p"].to_numpy(dtype=np.float64)[rows]
-            adjusted[rows] = multipletests(p, alpha=alpha, method="holm")[1]
+def _adjusted(pairs: pd.DataFrame, alpha: float) -> pd.DataFrame:
+    """Adjust within the ranked pairs and within the others."""
+    adjusted = pairs.groupby("ranked")["p"].transform(lambda p: holm(p.to_numpy()))
     return pairs.assign(p_holm=adjusted, different=adjusted < alpha)
 
 
@@ -100,32 +101,18 @@ def _equals(models: list[ModelTrials], pairs: pd.DataFrame, alpha: float) -> pd.
         {
             "model": names,
             "title": [m.title for m in ranked],
-            "accuracy": [_accuracy(m) for m in ranked],
+            "accuracy": [float(m.accuracies.mean()) for m in ranked],
             "letters": letters,
             "leads": [bool(p.iloc[0][name] >= alpha) for name in names],
         }
     )
 
 
-def _accuracy(model: ModelTrials) -> float:
-    folds = model.by_fold.values()
-    return float(np.mean([np.mean([m.arrays.correct.mean() for m in own]) for own in folds]))
-
-
 def _by_fold(models: list[ModelTrials]) -> pd.DataFrame:
-    """Accuracy of each ranked model that has all folds: folds as rows, mean over seeds."""
+    """Accuracy of each ranked model that has all folds: folds as rows."""
     folds = sorted({m.fold for model in models for m in model.members})
     complete = [m for m in models if m.ranked and sorted(m.by_fold) == folds]
-    return pd.DataFrame(
-        {
-            model.model: [
-                float(np.mean([m.arrays.correct.mean() for m in model.by_fold[fold]]))
-                for fold in folds
-            ]
-            for model in complete
-        },
-        index=folds,
-    )
+    return pd.DataFrame({m.model: m.accuracies for m in complete}, index=folds)
 
 
 def _smallest(tested: list[PairTest], how: Settings) -> pd.DataFrame:
@@ -145,10 +132,6 @@ def _smallest(tested: list[PairTest], how: Settings) -> pd.DataFrame:
         rows.append((basis, chosen[0].row["test"], n, discordance, level, how.power, smallest))
     columns = ["basis", "test", "n_images", "discordance", "alpha", "power", "smallest_difference"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def _ordered(models: list[ModelTrials]) -> list[ModelTrials]:
-    return sorted(models, key=lambda m: (not m.ranked, -_accuracy(m)))
 
 
 def _two_runs(
@@ -199,24 +182,16 @@ def compare(
 
     Parameters
     ----------
-    trials_a : iterable of TrialPredictions
-        Of one run.
     trials_b : iterable of TrialPredictions, optional
         Of another run on the same test images. Then each model is compared with its namesake (or,
         where the runs share no name, every model with every one of the other run), under the names
         ``"A: model"`` and ``"B: model"``.
-    groups : mapping of str to str, optional
-        Group of an image; see `leukbench.score.arrays.groups_from_split`.
     alpha, power : float
         Two-sided level after Holm, and the power for the smallest difference.
     resamples, seed : int
         Of the bootstrap; the seed also of the swaps.
     labels : tuple of str
         What the two runs are called.
-
-    Returns
-    -------
-    Comparison
 
     Raises
     ------
@@ -225,7 +200,7 @@ def compare(
     """
     how = Settings(alpha, power, resamples, seed)
     if trials_b is None:
-        models = _ordered(models_of(trials_a))
+        models = sorted(models_of(trials_a), key=lambda m: (not m.ranked, -m.accuracies.mean()))
         chosen = list(combinations(range(len(models)), 2))
     else:
         models, chosen = _two_runs(trials_a, trials_b, labels)
@@ -234,7 +209,7 @@ def compare(
         raise DataError(
             "There are no two models with a fold in common: run at least two models on one split."
         )
-    pairs = _holm(pd.DataFrame([t.row for t in tested]), alpha)[list(PAIR_COLUMNS)]
+    pairs = _adjusted(pd.DataFrame([t.row for t in tested]), alpha)[list(PAIR_COLUMNS)]
     alone = trials_b is None
     ranks = rank_models(_by_fold(models) if alone else pd.DataFrame(), alpha)
     return Comparison(

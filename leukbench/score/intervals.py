@@ -30,19 +30,8 @@ class Interval:
 def wilson(successes: float, n: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Return Wilson's interval of a proportion (1927, doi:10.1080/01621459.1927.10502953).
 
-    Parameters
-    ----------
-    successes, n : float
-        Successes out of `n` independent images; neither need be whole (means over seeds,
-        effective numbers). `n` above zero.
-    confidence : float
-        Between 0 and 1.
-
-    Returns
-    -------
-    low, high : float
-        Within 0..1, without continuity correction (Newcombe 1998, Statistics in Medicine
-        17:857-872, method 3).
+    Without continuity correction (Newcombe 1998, Statistics in Medicine 17:857-872, method 3).
+    `successes` out of `n` independent images need not be whole (means over seeds, effective numbers).
 
     Examples
     --------
@@ -60,17 +49,8 @@ def design_effect(values: FloatArray, groups: IntArray) -> float:
     of the same values would give (Kish 1965, "Survey Sampling"; Rao and Scott 1992,
     doi:10.2307/2532311).
 
-    Parameters
-    ----------
-    values : numpy.ndarray, shape (n,)
-        One number an image, such as 1 for right and 0 for wrong.
-    groups : numpy.ndarray of int64, shape (n,)
-        Group number of each image.
-
-    Returns
-    -------
-    float
-        At least 1. Where the values do not vary, images in a group on average.
+    `values` and `groups` hold one value and one group number an image. At least 1; where the values
+    do not vary, images in a group on average.
     """
     n_groups = int(groups.max()) + 1
     if n_groups == len(values):
@@ -91,17 +71,6 @@ def proportion_interval(
     With several trials on the same images, the value of an image is its mean over the trials: the
     number of images stays what it is. With groups, `n` is divided by the design effect (Korn and
     Graubard 1998, Survey Methodology 24:193-201, who do so for exact limits).
-
-    Parameters
-    ----------
-    values : numpy.ndarray, shape (n,)
-    groups : numpy.ndarray of int64, shape (n,)
-        Group numbers; all different where images are independent.
-    confidence : float
-
-    Returns
-    -------
-    Interval
     """
     effect = design_effect(values, groups)
     n = len(values) / effect
@@ -150,13 +119,7 @@ def with_seed_spread(
         For each model that enters the value, its score with each of its S seeds. A model with a
         single seed tells nothing about seeds and adds nothing.
     bounds : tuple of float
-        Values that the score can take; the result stays within.
-    confidence : float
-
-    Returns
-    -------
-    Interval
-        Holds `value`.
+        Values that the score can take; the result stays within, and holds `value`.
     """
     below = max(value - interval.low, 0.0)
     above = max(interval.high - value, 0.0)
@@ -207,10 +170,7 @@ def corrected_resampled_t(values: FloatArray, test_to_train: float) -> Corrected
     test_to_train : float
         Images tested on over images trained on.
 
-    Returns
-    -------
-    CorrectedT
-        Where the values do not vary, p is 1 for a mean of zero and 0 otherwise.
+    Where the values do not vary, p is 1 for a mean of zero and 0 otherwise.
     """
     folds = len(values)
     mean = float(values.mean())

@@ -1,246 +1,283 @@
-"""One trial's predictions to its scores. Every definition, and what happens in the corner cases.
+"""The registry of metrics: one entry says everything about a score, and every table follows from it.
 
-Averages over classes are macro: each class weighs the same. They run over the classes that the
-test part holds (support above zero); a class without a test image has no recall and enters no
-average, while a prediction of it still counts as wrong for the image's true class. A class that
-is never predicted has precision 0 (scikit-learn's ``zero_division=0``). Specificity is one against
-the rest; it does not exist for a class that every test image belongs to. What does not exist is
-NaN, never a warning. With every class in the test part, all values equal scikit-learn's, which is
-imported for scores of probabilities alone: it takes a second, and a gate on counts needs none of it.
+A metric of the confusion matrix is a `CountMetric`, a mean of one value an image an `ImageMetric`,
+and anything else a small class with `Metric.of_trial`. Each gives a trial's value and its value
+under resamples. With every class in the test part all values equal scikit-learn's, which is imported
+for AUROC and average precision alone: it takes a second, and a gate on counts needs none of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from leukbench.score.arrays import Arrays, FloatArray, IntArray, arrays_of
-
-COUNT_METRICS = (
-    "accuracy", "precision", "recall", "specificity", "f1", "balanced_accuracy", "mcc",
-)  # fmt: skip
-PROBABILITY_METRICS = ("auroc", "average_precision", "log_loss", "brier", "ece")
-METRICS = COUNT_METRICS + PROBABILITY_METRICS
-"""All scores of a trial, in the order of the tables."""
-
-RANGES: dict[str, tuple[float, float]] = dict.fromkeys(METRICS, (0.0, 1.0)) | {
-    "mcc": (-1.0, 1.0),
-    "log_loss": (0.0, np.inf),
-    "brier": (0.0, 2.0),
-}
-"""The values that each score can take."""
-
-LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece"})
+from leukbench.score.arrays import Arrays, FloatArray, arrays_of
+from leukbench.score.calibration import (
+    BINS,
+    bin_of,
+    confidence_and_hit,
+    expected_calibration_error,
+)
+from leukbench.score.counts import confusion_matrix, mean_over_classes, per_class_scores, ratio
+from leukbench.score.resampling import Resampled
 
 
-def confusion_matrix(truth: IntArray, predicted: IntArray, classes: int) -> IntArray:
-    """Count images by true class (rows) and predicted class (columns), shape (classes, classes)."""
-    cells = np.bincount(truth * classes + predicted, minlength=classes * classes)
-    counts: IntArray = cells.reshape(classes, classes).astype(np.int64)
-    return counts
+@dataclass(frozen=True, kw_only=True)
+class Metric(ABC):
+    """A score of one trial.
 
-
-def confusion_frame(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the confusion matrix of a prediction frame: rows true, columns predicted classes."""
-    a = arrays_of(frame)
-    counts = confusion_matrix(a.truth, a.predicted, len(a.classes))
-    return pd.DataFrame(
-        counts,
-        index=pd.Index(a.classes, name="true"),
-        columns=pd.Index(a.classes, name="predicted"),
-    )
-
-
-def ratio(numerator: FloatArray, denominator: FloatArray, otherwise: float = np.nan) -> FloatArray:
-    """Divide, with `otherwise` where the denominator is zero."""
-    out = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), otherwise)
-    np.divide(numerator, denominator, out=out, where=denominator != 0)
-    return out
-
-
-def mean_over_classes(values: FloatArray) -> FloatArray:
-    """Average the first axis over what is not NaN; NaN where nothing is left."""
-    exists = ~np.isnan(values)
-    return ratio(np.where(exists, values, 0.0).sum(axis=0), exists.sum(axis=0).astype(np.float64))
-
-
-def per_class_scores(counts: NDArray[np.generic]) -> dict[str, FloatArray]:
-    """Score each class against the rest.
-
-    Parameters
+    Attributes
     ----------
-    counts : numpy.ndarray, shape (k, k, ...)
-        Confusion matrices: true class, predicted class, then anything (resamples).
-
-    Returns
-    -------
-    dict of str to numpy.ndarray, shape (k, ...)
-        ``precision`` TP/(TP+FP), the positive predictive value: 0 for a class never predicted;
-        ``recall`` TP/(TP+FN), the sensitivity: NaN for an absent class; ``specificity`` TN/(TN+FP);
-        ``npv`` TN/(TN+FN): 0 where everything is predicted to be this class; ``f1``
-        2TP/(2TP+FP+FN); ``support``. An absent class has NaN everywhere but in specificity and npv,
-        where it is a true negative for each image that is not called by its name.
+    name, title : str
+        In files, and for people.
+    definition : str
+        Formula, average over classes, and source, for the reference pages.
+    low, high : float
+        The values that it can take.
+    higher_is_better : bool
+    in_comparison : bool
+        Whether it is a column of ``comparison.csv``.
     """
-    n = np.asarray(counts, dtype=np.float64)
-    hit = np.einsum("kk...->k...", n)
-    support, called, total = n.sum(axis=1), n.sum(axis=0), n.sum(axis=(0, 1))
-    absent = np.where(support > 0, 0.0, np.nan)
-    true_negative = total - support - called + hit
-    return {
-        "precision": ratio(hit, called, 0.0) + absent,
-        "recall": ratio(hit, support),
-        "specificity": ratio(true_negative, total - support),
-        "npv": ratio(true_negative, total - called, 0.0),
-        "f1": ratio(2 * hit, support + called, 0.0) + absent,
-        "support": support,
-    }
+
+    name: str
+    title: str
+    definition: str
+    low: float = 0.0
+    high: float = 1.0
+    higher_is_better: bool = True
+    in_comparison: bool = False
+    needs_probabilities: ClassVar[bool] = True
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """`low` and `high`."""
+        return self.low, self.high
+
+    @abstractmethod
+    def of_trial(self, a: Arrays) -> float:
+        """The value for one trial."""
+
+    def of_resamples(self, sample: Resampled) -> FloatArray:
+        """The value under each resample, shape (resamples,)."""
+        return np.array([self.of_trial(a) for a in sample.samples()])
 
 
-def scores_from_counts(counts: NDArray[np.generic]) -> dict[str, FloatArray]:
-    """Compute the scores that a confusion matrix determines.
+@dataclass(frozen=True, kw_only=True)
+class CountMetric(Metric):
+    """A function of the confusion matrix.
 
-    Parameters
+    Attributes
     ----------
-    counts : numpy.ndarray, shape (k, k, ...)
-        As in `per_class_scores`. The trailing axes are kept: thousands of resamples at once.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray, shape (...)
-        One entry for each of `COUNT_METRICS`. ``balanced_accuracy`` is the mean recall (Brodersen
-        et al. 2010, doi:10.1109/ICPR.2010.764), which is what ``recall`` is too, being macro.
-        ``mcc`` is the multi-class Matthews correlation (Gorodkin 2004,
-        doi:10.1016/j.compbiolchem.2004.09.006): 0 where its denominator is 0, as in
-        scikit-learn.
+    score : callable
+        Takes counts of shape (k, k, ...), true class, predicted class, then resamples, and keeps the
+        trailing axes.
     """
-    n = np.asarray(counts, dtype=np.float64)
-    scores = per_class_scores(n)
-    support, called, total = n.sum(axis=1), n.sum(axis=0), n.sum(axis=(0, 1))
-    trace = np.einsum("kk...->...", n)
-    recall = mean_over_classes(scores["recall"])
-    present = np.where(support > 0, scores["specificity"], np.nan)
-    spread = (total**2 - (support**2).sum(axis=0)) * (total**2 - (called**2).sum(axis=0))
-    return {
-        "accuracy": ratio(trace, total),
-        "precision": mean_over_classes(scores["precision"]),
-        "recall": recall,
-        "specificity": mean_over_classes(present),
-        "f1": mean_over_classes(scores["f1"]),
-        "balanced_accuracy": recall,
-        "mcc": ratio(trace * total - (support * called).sum(axis=0), np.sqrt(spread), 0.0),
-    }
+
+    score: Callable[[FloatArray], FloatArray]
+    needs_probabilities: ClassVar[bool] = False
+
+    def of_trial(self, a: Arrays) -> float:
+        return float(self.score(confusion_matrix(a).astype(np.float64)))
+
+    def of_resamples(self, sample: Resampled) -> FloatArray:
+        return self.score(sample.counts)
 
 
-def _one_vs_rest(
-    a: Arrays, p: FloatArray, score: Callable[..., float], needs_negatives: bool
-) -> float:
+@dataclass(frozen=True, kw_only=True)
+class ImageMetric(Metric):
+    """A mean over images of `value`, which takes a trial and gives an array of shape (n,)."""
+
+    value: Callable[[Arrays], FloatArray]
+
+    def of_trial(self, a: Arrays) -> float:
+        return float(self.value(a).mean())
+
+    def of_resamples(self, sample: Resampled) -> FloatArray:
+        return sample.mean(self.value(sample.a))
+
+
+class Auroc(Metric):
+    """Area under the ROC curve, one against the rest."""
+
+    def of_trial(self, a: Arrays) -> float:
+        from sklearn.metrics import roc_auc_score
+
+        support = np.bincount(a.truth, minlength=len(a.classes))
+        return _mean_of_classes(a, roc_auc_score, (support > 0) & (support < len(a.truth)))
+
+    def of_resamples(self, sample: Resampled) -> FloatArray:
+        return sample.ranking[0]
+
+
+class AveragePrecision(Metric):
+    """Area under the precision-recall curve as a sum of steps, one against the rest."""
+
+    def of_trial(self, a: Arrays) -> float:
+        from sklearn.metrics import average_precision_score
+
+        present = np.bincount(a.truth, minlength=len(a.classes)) > 0
+        return _mean_of_classes(a, average_precision_score, present)
+
+    def of_resamples(self, sample: Resampled) -> FloatArray:
+        return sample.ranking[1]
+
+
+class CalibrationError(Metric):
+    """Expected calibration error."""
+
+    def of_trial(self, a: Arrays) -> float:
+        return expected_calibration_error(a.distribution, a.truth)
+
+    def of_resamples(self, sample: Resampled) -> FloatArray:
+        confidence, hit = confidence_and_hit(sample.a.distribution, sample.a.truth)
+        gaps = sample.sums(bin_of(confidence), hit - confidence, BINS)
+        total = sample.weights[sample.groups].sum(axis=0, dtype=np.float64)
+        errors: FloatArray = np.abs(gaps).sum(axis=0, dtype=np.float64) / total
+        return errors
+
+
+def _mean_of_classes(a: Arrays, score: Callable[..., float], exists: NDArray[np.bool_]) -> float:
     """Average a binary ranking score over the classes for which it exists."""
-    support = np.bincount(a.truth, minlength=len(a.classes))
-    exists = (support > 0) & ((support < len(a.truth)) | (not needs_negatives))
+    from sklearn import config_context
+
     if not exists.any():
         return float("nan")
     truth = (a.truth[:, None] == np.flatnonzero(exists)).astype(np.int64)
+    shown = a.stored[:, exists]
     if truth.shape[1] == 1:
-        return float(score(truth[:, 0], p[:, exists][:, 0]))
-    return float(score(truth, p[:, exists], average="macro"))
-
-
-def _auroc(a: Arrays, p: FloatArray) -> float:
-    from sklearn.metrics import roc_auc_score
-
-    return _one_vs_rest(a, p, roc_auc_score, True)
-
-
-def _average_precision(a: Arrays, p: FloatArray) -> float:
-    from sklearn.metrics import average_precision_score
-
-    return _one_vs_rest(a, p, average_precision_score, False)
-
-
-def _log_loss(a: Arrays, p: FloatArray) -> float:
-    from sklearn.metrics import log_loss
-
-    return float(log_loss(a.truth, p, labels=np.arange(len(a.classes))))
-
-
-def _brier(a: Arrays, p: FloatArray) -> float:
-    from sklearn.metrics import brier_score_loss
-
-    labels = np.arange(len(a.classes))
-    if len(labels) == 2:
-        return 2 * float(brier_score_loss(a.truth, p[:, 1], pos_label=1, scale_by_half=True))
-    return float(brier_score_loss(a.truth, p, labels=labels, scale_by_half=False))
-
-
-def _ece(a: Arrays, p: FloatArray) -> float:
-    from leukbench.score.calibration import expected_calibration_error
-
-    return expected_calibration_error(p, a.truth)
-
-
-_OF_STORED = {"auroc": _auroc, "average_precision": _average_precision}
-_OF_DISTRIBUTIONS = {"log_loss": _log_loss, "brier": _brier, "ece": _ece}
-
-
-def scores_of(a: Arrays, metrics: Sequence[str] = METRICS) -> dict[str, float]:
-    """Score one trial given as arrays; see `trial_scores`."""
-    counts = scores_from_counts(confusion_matrix(a.truth, a.predicted, len(a.classes)))
-    others = _scores_of_probabilities(a, [name for name in metrics if name not in counts])
-    return {name: float(counts[name]) if name in counts else others[name] for name in metrics}
-
-
-def _scores_of_probabilities(a: Arrays, metrics: Sequence[str]) -> dict[str, float]:
-    """Scores from the probabilities as stored, or from the same as distributions."""
-    if not metrics:
-        return {}
-    if a.probabilities is None or a.distribution is None:
-        return dict.fromkeys(metrics, float("nan"))
-    from sklearn import config_context
-
+        truth, shown = truth[:, 0], shown[:, 0]
     # the arrays were checked when they were made: scikit-learn need not look again, trial by trial
     with config_context(assume_finite=True, skip_parameter_validation=True):
-        return {
-            name: _OF_STORED[name](a, a.probabilities)
-            if name in _OF_STORED
-            else _OF_DISTRIBUTIONS[name](a, a.distribution)
-            for name in metrics
-        }
+        return float(score(truth, shown, average="macro"))
 
 
-def trial_scores(frame: pd.DataFrame, metrics: Sequence[str] = METRICS) -> dict[str, float]:
-    """Score one trial's predictions.
+def _accuracy(counts: FloatArray) -> FloatArray:
+    return ratio(np.einsum("kk...->...", counts), counts.sum(axis=(0, 1)))
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Columns ``image``, ``y_true``, ``y_pred`` and one ``p_<class>`` a class.
-    metrics : sequence of str
-        Which of `METRICS`; only these are computed.
 
-    Returns
-    -------
-    dict of str to float
-        ``accuracy`` to ``mcc`` as in `scores_from_counts`, from ``y_pred``; the others from the
-        probabilities, NaN where these are not finite:
+def _macro(name: str, counts: FloatArray) -> FloatArray:
+    scores = per_class_scores(counts)
+    return mean_over_classes(np.where(scores["support"] > 0, scores[name], np.nan))
 
-        ``auroc``
-            Mean over the classes of the area under the ROC curve, one against the rest, 0 to 1,
-            ties counting half (Hand and Till 2001, doi:10.1023/A:1010920819831).
-        ``average_precision``
-            Mean over the classes of the sum of precision times gain in recall over all thresholds.
-        ``log_loss``
-            Mean negative natural logarithm of the true class's probability, in nats, clipped at
-            machine precision as scikit-learn does.
-        ``brier``
-            Mean over the images of the squared differences between probability and truth, summed
-            over all classes: 0 to 2 (Brier 1950, Monthly Weather Review 78:1-3). Half of it
-            is what is often printed for two classes.
-        ``ece``
-            Expected calibration error, 15 bins of equal width over the highest probability
-            (see `leukbench.score.calibration.expected_calibration_error`).
+
+def _mcc(counts: FloatArray) -> FloatArray:
+    support, called, total = counts.sum(axis=1), counts.sum(axis=0), counts.sum(axis=(0, 1))
+    spread = (total**2 - (support**2).sum(axis=0)) * (total**2 - (called**2).sum(axis=0))
+    trace = np.einsum("kk...->...", counts)
+    return ratio(trace * total - (support * called).sum(axis=0), np.sqrt(spread), 0.0)
+
+
+def _log_loss(a: Arrays) -> FloatArray:
+    of_truth = a.distribution[np.arange(len(a.truth)), a.truth]
+    losses: FloatArray = -np.log(np.maximum(of_truth, np.finfo(np.float64).eps))
+    return losses
+
+
+def _brier(a: Arrays) -> FloatArray:
+    squares: FloatArray = ((a.distribution - np.eye(len(a.classes))[a.truth]) ** 2).sum(axis=1)
+    return squares
+
+
+_BUILT_IN: tuple[Metric, ...] = (
+    CountMetric(
+        name="accuracy", title="Accuracy", score=_accuracy, in_comparison=True,
+        definition="Images predicted right over all images.",
+    ),
+    CountMetric(
+        name="precision", title="Precision", score=partial(_macro, "precision"), in_comparison=True,
+        definition="TP/(TP+FP), macro; 0 for a class that is never predicted.",
+    ),
+    CountMetric(
+        name="recall", title="Recall", score=partial(_macro, "recall"), in_comparison=True,
+        definition="TP/(TP+FN), macro.",
+    ),
+    CountMetric(
+        name="specificity", title="Specificity", score=partial(_macro, "specificity"),
+        in_comparison=True,
+        definition="TN/(TN+FP), macro; none for a class that every test image belongs to.",
+    ),
+    CountMetric(
+        name="f1", title="F1", score=partial(_macro, "f1"), in_comparison=True,
+        definition="2TP/(2TP+FP+FN), macro; 0 for a class that is never predicted.",
+    ),
+    CountMetric(
+        name="balanced_accuracy", title="Balanced accuracy", score=partial(_macro, "recall"),
+        in_comparison=True,
+        definition="Mean recall of the classes (Brodersen et al. 2010, doi:10.1109/ICPR.2010.764): "
+        "what macro recall is too.",
+    ),
+    CountMetric(
+        name="mcc", title="MCC", score=_mcc, low=-1.0, in_comparison=True,
+        definition="Matthews correlation of any number of classes (Gorodkin 2004, "
+        "doi:10.1016/j.compbiolchem.2004.09.006); 0 where its denominator is 0, as in scikit-learn.",
+    ),
+    Auroc(
+        name="auroc", title="AUROC", in_comparison=True,
+        definition="Area under the ROC curve, each class against the rest, macro, ties counting half "
+        "(Hand and Till 2001, doi:10.1023/A:1010920819831).",
+    ),
+    AveragePrecision(
+        name="average_precision", title="Average precision",
+        definition="Sum of precision times gain in recall over all thresholds, each class against "
+        "the rest, macro.",
+    ),
+    ImageMetric(
+        name="log_loss", title="Log-loss", value=_log_loss, high=np.inf, higher_is_better=False,
+        definition="Mean negative natural logarithm of the true class's probability, in nats, "
+        "clipped at machine precision as in scikit-learn.",
+    ),
+    ImageMetric(
+        name="brier", title="Brier score", value=_brier, high=2.0, higher_is_better=False,
+        in_comparison=True,
+        definition="Mean over images of the squared differences between probability and truth, "
+        "summed over all classes (Brier 1950, Monthly Weather Review 78:1-3): for two classes twice "
+        "what is often printed.",
+    ),
+    CalibrationError(
+        name="ece", title="ECE", higher_is_better=False, in_comparison=True,
+        definition="Expected calibration error, 15 bins of equal width over the highest probability "
+        "(Guo et al. 2017, arXiv:1706.04599, eq. 3).",
+    ),
+)  # fmt: skip
+
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _BUILT_IN}
+"""All metrics by name, in the order of the tables."""
+
+
+def comparison_metrics() -> tuple[str, ...]:
+    """Names of the scores that are columns of ``comparison.csv``, in its order."""
+    return tuple(name for name, metric in METRICS.items() if metric.in_comparison)
+
+
+def scores_of(a: Arrays, metrics: Iterable[str] = METRICS) -> dict[str, float]:
+    """Score one trial; NaN where a score does not exist or needs probabilities that are missing."""
+    return {
+        name: float("nan")
+        if a.probabilities is None and METRICS[name].needs_probabilities
+        else METRICS[name].of_trial(a)
+        for name in metrics
+    }
+
+
+def resampled_scores(sample: Resampled, metrics: Iterable[str]) -> dict[str, FloatArray]:
+    """Score one trial under every resample: an array of shape (resamples,) a metric."""
+    return {
+        name: np.full(sample.weights.shape[1], np.nan)
+        if sample.a.probabilities is None and METRICS[name].needs_probabilities
+        else METRICS[name].of_resamples(sample)
+        for name in metrics
+    }
+
+
+def trial_scores(frame: pd.DataFrame, metrics: Iterable[str] = METRICS) -> dict[str, float]:
+    """Score a prediction frame (see `leukbench.score.arrays.TrialPredictions`).
 
     Raises
     ------

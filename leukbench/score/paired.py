@@ -14,6 +14,7 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 from scipy.stats import t as student
 from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
 
 from leukbench.score.arrays import FloatArray, IntArray
 from leukbench.score.intervals import CorrectedT
@@ -27,15 +28,7 @@ _CELLS_AT_ONCE = 2_000_000
 def mcnemar_exact(only_a: int, only_b: int) -> float:
     """Return the exact two-sided p of McNemar's test (McNemar 1947, doi:10.1007/BF02295996).
 
-    Parameters
-    ----------
-    only_a, only_b : int
-        Images that only the one model has right, and only the other.
-
-    Returns
-    -------
-    float
-        Binomial with one half, doubled, at most 1.
+    `only_a` images only the one model has right, `only_b` only the other.
 
     Examples
     --------
@@ -45,6 +38,12 @@ def mcnemar_exact(only_a: int, only_b: int) -> float:
     if only_a + only_b == 0:
         return 1.0
     return float(mcnemar([[0, only_a], [only_b, 0]], exact=True).pvalue)
+
+
+def holm(p_values: FloatArray) -> FloatArray:
+    """Adjust p-values for their number (Holm 1979, Scandinavian Journal of Statistics 6:65-70)."""
+    adjusted: FloatArray = multipletests(p_values, method="holm")[1]
+    return adjusted
 
 
 def combine_dependent(p_values: FloatArray) -> float:
@@ -75,11 +74,8 @@ def mcnemar_over_seeds(
     The tests share images and fits, so they are joined by `combine_dependent`; no seed is paired by
     its number, which means nothing across models, and no image is counted twice.
 
-    Parameters
-    ----------
-    right_a, wrong_a : numpy.ndarray of float32, shape (seeds of a, images)
-        One where that seed has the image right (wrong); zero in both where it did not test it.
-    right_b, wrong_b : numpy.ndarray of float32, shape (seeds of b, images)
+    The arrays, of shape (seeds, images), hold one where that seed has the image right (wrong), zero in
+    both where it did not test it.
 
     Returns
     -------
@@ -107,16 +103,8 @@ def bootstrap_accuracies(
     Differences between two columns are the paired cluster bootstrap (Field and Welsh 2007,
     doi:10.1111/j.1467-9868.2007.00593.x).
 
-    Parameters
-    ----------
-    right : numpy.ndarray, shape (models, images)
-        Share of a model's trials that have the image right.
-    groups : numpy.ndarray of int64, shape (images,)
-    resamples, seed : int
-
-    Returns
-    -------
-    numpy.ndarray, shape (resamples, models)
+    `right`, of shape (models, images), is the share of a model's trials that have the image right.
+    The result has the shape (resamples, models).
     """
     table = np.vstack([group_sums(right, groups), np.bincount(groups)]).astype(np.float32)
     chunks = weight_chunks(table.shape[1], resamples, seed)
@@ -129,11 +117,7 @@ def swapped_sums(right: FloatArray, groups: IntArray, swaps: int, seed: int) -> 
     """Return sums over groups with random signs, one column a model, for `swap_p`.
 
     Exchanging two models on a group flips the sign of the group's difference. Sums are linear, so
-    one product serves all pairs.
-
-    Returns
-    -------
-    numpy.ndarray, shape (swaps, models)
+    one product serves all pairs. The result has the shape (swaps, models).
     """
     table = group_sums(right, groups).T
     rng = np.random.default_rng(seed)
@@ -153,13 +137,8 @@ def swap_p(swapped_a: FloatArray, swapped_b: FloatArray, observed: float) -> flo
     (Fisher's randomisation test for pairs, "The Design of Experiments", 1935; p with the observed
     one counted, Phipson and Smyth 2010, doi:10.2202/1544-6115.1585). With one seed and groups of
     one image it is McNemar's exact test, drawn instead of enumerated.
-
-    Parameters
-    ----------
-    swapped_a, swapped_b : numpy.ndarray, shape (swaps,)
-        Columns of `swapped_sums`.
-    observed : float
-        Difference of the two models' sums of right images as it is.
+    `swapped_a` and `swapped_b` are columns of `swapped_sums`, `observed` is the difference of the two
+    models' sums of right images as it is.
     """
     beyond = np.abs(swapped_a - swapped_b) >= abs(observed) - 1e-9
     return float((1 + np.count_nonzero(beyond)) / (1 + len(beyond)))
@@ -175,19 +154,8 @@ def smallest_mcnemar_difference(
     discordance: where the one observed is too small for any difference to show, all of it is taken
     to go one way (psi = d).
 
-    Parameters
-    ----------
-    n : float
-        Independent images (or effective number of them).
-    discordance : float
-        Share of images that exactly one of the two models has right, 0..1.
-    alpha, power : float
-        Two-sided level, and the probability of finding the difference.
-
-    Returns
-    -------
-    float
-        0..1; NaN where no difference could be shown on so few images.
+    `n` is the (effective) number of independent images, `discordance` the share of images that exactly
+    one of the two models has right, `alpha` two-sided. NaN where so few images could show nothing.
     """
     z_alpha, z_beta = float(norm.ppf(1 - alpha / 2)), float(norm.ppf(power))
 

@@ -8,12 +8,16 @@ import numpy as np
 import pandas as pd
 
 from leukbench.errors import UsageError
-from leukbench.score.arrays import Arrays, FloatArray, Groups
+from leukbench.score.arrays import Arrays, FloatArray, Groups, TrialPredictions
+from leukbench.score.counts import (
+    confusion_matrix,
+    labelled,
+    mean_over_classes,
+    per_class_scores,
+)
 from leukbench.score.intervals import CONFIDENCE
-from leukbench.score.members import ModelTrials, models_of, per_fold
-from leukbench.score.metrics import confusion_matrix, mean_over_classes, per_class_scores
+from leukbench.score.members import ModelTrials, models_of
 from leukbench.score.summary import proportion_over_trials
-from leukbench.score.trials import TrialPredictions
 
 _SCORES = ("precision", "recall", "f1", "specificity", "npv")
 
@@ -25,15 +29,7 @@ def predictive_values(
 
     Bayes' theorem (Altman and Bland 1994, doi:10.1136/bmj.309.6947.102).
 
-    Parameters
-    ----------
-    sensitivity, specificity, prevalence : float
-        In 0..1.
-
-    Returns
-    -------
-    ppv, npv : float
-        NaN where nothing would be called positive (negative).
+    NaN where nothing would be called positive (negative).
 
     Raises
     ------
@@ -54,45 +50,31 @@ def predictive_values(
     return ppv, npv
 
 
-def confusion_counts(
-    trials: Iterable[TrialPredictions],
-) -> dict[str, pd.DataFrame]:
+def confusion_counts(trials: Iterable[TrialPredictions]) -> dict[str, pd.DataFrame]:
     """Return each model's confusion matrix, summed over folds and averaged over seeds.
 
-    Returns
-    -------
-    dict of str to pandas.DataFrame
-        By model: rows true, columns predicted classes; the cells add up to the tested images.
+    By model: rows true, columns predicted classes; the cells add up to the tested images.
     """
     matrices = {}
     for model in models_of(trials):
         counts = sum(
-            np.mean([_counts(m.arrays) for m in members], axis=0)
+            np.mean([confusion_matrix(m.arrays) for m in members], axis=0)
             for members in model.by_fold.values()
         )
-        classes = model.members[0].arrays.classes
-        matrices[model.model] = pd.DataFrame(
-            np.asarray(counts),
-            index=pd.Index(classes, name="true"),
-            columns=pd.Index(classes, name="predicted"),
-        )
+        matrices[model.model] = labelled(np.asarray(counts), model.classes)
     return matrices
-
-
-def _counts(a: Arrays) -> FloatArray:
-    return confusion_matrix(a.truth, a.predicted, len(a.classes)).astype(np.float64)
 
 
 def _average(values: Sequence[float], model: ModelTrials) -> float:
     """Mean over seeds, then over the folds in which the number exists; NaN where it never does."""
-    return float(mean_over_classes(per_fold(values, model.members)))
+    return float(mean_over_classes(model.per_fold(values)))
 
 
 def _class_rows(
     model: ModelTrials, scores: list[dict[str, FloatArray]], groups: Groups | None, level: float
 ) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
-    for k, label in enumerate(model.members[0].arrays.classes):
+    for k, label in enumerate(model.classes):
         by_trial = {name: [float(s[name][k]) for s in scores] for name in _SCORES}
 
         def found(a: Arrays, k: int = k) -> FloatArray:
@@ -152,26 +134,21 @@ def classification_report(
 
     Parameters
     ----------
-    trials : iterable of TrialPredictions
-        Values are means over seeds and folds.
-    groups : mapping of str to str, optional
-        Group of an image, for the bounds.
     prevalence : mapping of str to float, optional
         Share of a class, by name, where the model would be used, in 0..1. Adds the columns
         ``prevalence``, ``ppv_at_prevalence`` and ``npv_at_prevalence`` (`predictive_values`).
-    confidence : float
-        Of the bounds.
 
     Returns
     -------
     pandas.DataFrame
-        One row a model and class, then the model's rows ``accuracy`` (its value under ``f1``, where
-        scikit-learn prints it), ``macro avg`` and ``weighted avg``. Columns ``model``, ``class``,
+        Means over seeds and folds: one row a model and class, then the rows ``accuracy`` (its
+        value under ``f1``, where scikit-learn prints it), ``macro avg`` and ``weighted avg``. Columns
+        ``model``, ``class``,
         ``precision`` (the positive predictive value), ``recall`` (the sensitivity), ``f1``,
         ``support`` (distinct test images), ``specificity``, ``npv`` (both against the rest),
         ``recall_low``, ``recall_high``, ``specificity_low``, ``specificity_high`` (as the bounds of
         accuracy in `leukbench.score.summary.summarise`). Definitions, also for a class without a
-        test image: `leukbench.score.metrics.per_class_scores`.
+        test image: `leukbench.score.counts.per_class_scores`.
 
     Raises
     ------
@@ -180,7 +157,7 @@ def classification_report(
     """
     rows: list[dict[str, object]] = []
     for model in models_of(trials):
-        scores = [per_class_scores(_counts(m.arrays)) for m in model.members]
+        scores = [per_class_scores(confusion_matrix(m.arrays)) for m in model.members]
         of_classes = _class_rows(model, scores, groups, confidence)
         images = len(model.mean_over_trials()[0])
         rows += of_classes + _average_rows(model, scores, images)

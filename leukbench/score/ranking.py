@@ -21,16 +21,9 @@ FRIEDMAN_COLUMNS = (
 
 @dataclass(frozen=True)
 class Ranks:
-    """Friedman's test and Nemenyi's comparisons.
+    """Friedman's test (a row of `FRIEDMAN_COLUMNS`), average ranks (1 is best), Nemenyi's p of each pair.
 
-    Attributes
-    ----------
-    friedman : pandas.DataFrame
-        One row of `FRIEDMAN_COLUMNS`, or none where there are too few blocks or models.
-    average : pandas.DataFrame
-        ``model``, ``average_rank`` (1 is best), best first.
-    nemenyi : pandas.DataFrame
-        p of each pair, models as rows and columns.
+    Empty frames where there are fewer than two complete blocks or three models.
     """
 
     friedman: pd.DataFrame
@@ -61,17 +54,7 @@ def rank_models(scores: pd.DataFrame, alpha: float = 0.05) -> Ranks:
     freedom. Blocks ought to be datasets; folds of one dataset share training images, which makes
     the p-values of this test too small, so leukbench draws the diagram from it and decides by Holm.
 
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        Blocks as rows, models as columns; higher is better. Rows with a hole are left out.
-    alpha : float
-        For the critical difference.
-
-    Returns
-    -------
-    Ranks
-        Empty frames where there are fewer than two complete blocks or three models.
+    `scores` has blocks as rows and models as columns; higher is better, rows with a hole are left out.
     """
     table = scores.dropna()
     blocks, models = table.shape
@@ -110,21 +93,8 @@ def letters_of_equals(models: Sequence[str], p: pd.DataFrame, alpha: float = 0.0
 
     A letter stands for a largest set of models of which no two differ: compact letter display,
     doi:10.1198/1061860043515, from scikit-posthocs. A model can hold several letters: "cannot be
-    told apart" is not transitive.
-
-    Parameters
-    ----------
-    models : sequence of str
-        Best first, so that ``a`` is the group of the first.
-    p : pandas.DataFrame
-        Adjusted p of each pair, symmetric, models as rows and columns.
-    alpha : float
-        Pairs below it differ.
-
-    Returns
-    -------
-    list of str
-        Letters of each model, in the order of `models`.
+    told apart" is not transitive. `models` stand best first, so that ``a`` is the group of the first;
+    `p` holds the adjusted p of each pair, models as rows and columns.
 
     Raises
     ------
@@ -139,6 +109,6 @@ def letters_of_equals(models: Sequence[str], p: pd.DataFrame, alpha: float = 0.0
         display = scikit_posthocs.compact_letter_display(square, alpha=alpha, names=list(models))
     except ValueError as error:
         raise UsageError(
-            "There are more groups of equal models than letters: compare fewer models (--models)."
+            "There are more groups of equal models than letters: compare fewer models (`models`)."
         ) from error
     return [str(letters).replace(" ", "") for letters in display]

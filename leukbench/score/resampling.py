@@ -8,7 +8,9 @@ counts, so that 2,000 resamples are a few sparse products instead of 2,000 calls
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -16,8 +18,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 
 from leukbench.score.arrays import Arrays, FloatArray, IntArray
-from leukbench.score.calibration import BINS, bin_of, confidence_and_hit
-from leukbench.score.metrics import COUNT_METRICS, mean_over_classes, ratio, scores_from_counts
+from leukbench.score.counts import mean_over_classes, ratio
 
 RESAMPLES = 2000
 _CELLS_AT_ONCE = 4_000_000
@@ -26,21 +27,12 @@ Weights = NDArray[np.float32]
 
 
 def weight_chunks(n_groups: int, resamples: int, seed: int) -> Iterator[Weights]:
-    """Draw groups with replacement, in chunks that keep memory bounded.
-
-    Parameters
-    ----------
-    n_groups : int
-        Groups to draw from; each resample draws that many.
-    resamples : int
-        How many resamples in all.
-    seed : int
-        Of the random generator: the same seed gives the same resamples.
+    """Draw `n_groups` groups with replacement, in chunks that keep memory bounded.
 
     Yields
     ------
     numpy.ndarray of float32, shape (n_groups, resamples in this chunk)
-        How often each group was drawn.
+        How often each group was drawn; the same seed gives the same resamples.
     """
     rng = np.random.default_rng(seed)
     step = max(1, _CELLS_AT_ONCE // n_groups)
@@ -52,10 +44,62 @@ def weight_chunks(n_groups: int, resamples: int, seed: int) -> Iterator[Weights]
         yield counts.reshape(n_groups, size).astype(np.float32)
 
 
+@dataclass(frozen=True)
+class Resampled:
+    """One trial's predictions under many resamples: what metrics are computed from.
+
+    Attributes
+    ----------
+    a : Arrays
+    groups : numpy.ndarray of int64, shape (n,)
+        Group number of each image.
+    weights : numpy.ndarray of float32, shape (groups, resamples)
+        From `weight_chunks`.
+    """
+
+    a: Arrays
+    groups: IntArray
+    weights: Weights
+
+    def sums(self, rows: IntArray, values: FloatArray, n_rows: int) -> Weights:
+        """Sum one value an image by row, weighted: shape (n_rows, resamples)."""
+        return _weighted_sums(rows, self.groups, values, n_rows, self.weights)
+
+    def mean(self, values: FloatArray) -> FloatArray:
+        """Mean of one value an image, shape (resamples,)."""
+        return self._total(values) / self._total(np.ones(len(values)))
+
+    def _total(self, values: FloatArray) -> FloatArray:
+        by_group = np.bincount(self.groups, weights=values, minlength=len(self.weights))
+        return np.asarray(by_group.astype(np.float32) @ self.weights, dtype=np.float64)
+
+    def samples(self) -> Iterator[Arrays]:
+        """Each resample image by image: slow, for metrics that know no faster way."""
+        for weights in self.weights.T:
+            times = weights[self.groups].astype(np.int64)
+            yield self.a.take(np.repeat(np.arange(len(times)), times))
+
+    @cached_property
+    def counts(self) -> FloatArray:
+        """Confusion matrices, shape (classes, classes, resamples)."""
+        k = len(self.a.classes)
+        cells = self.sums(self.a.truth * k + self.a.predicted, np.ones(len(self.a.truth)), k * k)
+        return cells.reshape(k, k, -1).astype(np.float64)
+
+    @cached_property
+    def ranking(self) -> tuple[FloatArray, FloatArray]:
+        """Macro AUROC and macro average precision, each of shape (resamples,)."""
+        pairs = [
+            _ranking_scores(self.a.stored[:, c], self.a.truth == c, self.groups, self.weights)
+            for c in np.unique(self.a.truth)
+        ]
+        areas, precisions = (np.array(scores) for scores in zip(*pairs, strict=True))
+        return mean_over_classes(areas), mean_over_classes(precisions)
+
+
 def _weighted_sums(
     rows: IntArray, groups: IntArray, values: FloatArray, n_rows: int, weights: Weights
 ) -> Weights:
-    """Sum `values` by row with each image weighing what its group weighs: (n_rows, resamples)."""
     table = coo_array((values, (rows, groups)), shape=(n_rows, weights.shape[0]))
     sums: Weights = table.tocsr().astype(np.float32) @ weights
     return sums
@@ -93,76 +137,13 @@ def _ranking_scores(
         ones = np.ones(int(mask.sum()))
         return _weighted_sums(row[mask], group[mask], ones, thresholds + 1, weights)
 
-    gained = sums(is_positive)[:-1]
-    false = sums(above)
-    if beside.any():
-        tied = sums(beside)
-        false_so_far = _accumulate(false + tied)
-        negatives, below = false_so_far[-1], tied[:-1] * np.float32(0.5)
-    else:
-        false_so_far = _accumulate(false)
-        negatives, below = false_so_far[-1], np.zeros(1, dtype=np.float32)
-    found = _accumulate(gained.copy())
+    gained, tied = sums(is_positive)[:-1], sums(beside)
+    false_so_far = _accumulate(sums(above) + tied)
+    negatives, below = false_so_far[-1], tied[:-1] * np.float32(0.5)
+    true_so_far = _accumulate(gained.copy())
     concordant = (gained * (negatives - false_so_far[:-1] + below)).sum(axis=0, dtype=np.float64)
-    positives = found[-1].astype(np.float64)
+    positives = true_so_far[-1].astype(np.float64)
     area = ratio(concordant, positives * negatives)
-    called = found + false_so_far[:-1]
-    np.maximum(called, np.float32(1), out=called)
-    precision = np.einsum("ij,ij->j", gained, found / called, dtype=np.float64)
+    called = np.maximum(true_so_far + false_so_far[:-1], np.float32(1))
+    precision = np.einsum("ij,ij->j", gained, true_so_far / called, dtype=np.float64)
     return area, ratio(precision, positives)
-
-
-def resampled_scores(
-    a: Arrays, groups: IntArray, weights: Weights, metrics: Sequence[str]
-) -> dict[str, FloatArray]:
-    """Score one trial under every resample.
-
-    Parameters
-    ----------
-    a : Arrays
-        The trial's predictions.
-    groups : numpy.ndarray of int64, shape (n,)
-        Group number of each image of `a`.
-    weights : numpy.ndarray of float32, shape (number of groups, resamples)
-        From `weight_chunks`.
-    metrics : sequence of str
-        Which of `leukbench.score.metrics.METRICS`.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray, shape (resamples,)
-        The definitions are those of `leukbench.score.metrics.trial_scores`.
-    """
-    k, asked, resamples = len(a.classes), set(metrics), weights.shape[1]
-    scores: dict[str, FloatArray] = {}
-    ones = np.ones(len(a.truth))
-    if asked & set(COUNT_METRICS):
-        cells = _weighted_sums(a.truth * k + a.predicted, groups, ones, k * k, weights)
-        scores |= scores_from_counts(cells.reshape(k, k, resamples))
-    p, q = a.probabilities, a.distribution
-    if p is None or q is None:
-        nothing = np.full(resamples, np.nan)
-        return {name: scores.get(name, nothing) for name in metrics}
-
-    def sum_of(values: FloatArray) -> FloatArray:
-        by_group = np.bincount(groups, weights=values, minlength=len(weights)).astype(np.float32)
-        return np.asarray(by_group @ weights, dtype=np.float64)
-
-    images = sum_of(ones)
-
-    if "brier" in asked:
-        scores["brier"] = sum_of(((q - np.eye(k)[a.truth]) ** 2).sum(axis=1)) / images
-    if "log_loss" in asked:
-        of_truth = q[np.arange(len(q)), a.truth]
-        clipped = np.maximum(of_truth, np.finfo(np.float64).eps)
-        scores["log_loss"] = sum_of(-np.log(clipped)) / images
-    if "ece" in asked:
-        confidence, hit = confidence_and_hit(q, a.truth)
-        gaps = _weighted_sums(bin_of(confidence), groups, hit - confidence, BINS, weights)
-        scores["ece"] = np.abs(gaps).sum(axis=0, dtype=np.float64) / images
-    if asked & {"auroc", "average_precision"}:
-        present = np.unique(a.truth)
-        pairs = [_ranking_scores(p[:, c], a.truth == c, groups, weights) for c in present]
-        scores["auroc"] = mean_over_classes(np.array([area for area, _ in pairs]))
-        scores["average_precision"] = mean_over_classes(np.array([ap for _, ap in pairs]))
-    return {name: scores[name] for name in metrics}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from leukbench.score.arrays import FloatArray, Groups, IntArray, group_codes
+from leukbench.score.arrays import FloatArray, Groups, IntArray, TrialPredictions, group_codes
 from leukbench.score.intervals import (
     CONFIDENCE,
     Interval,
@@ -17,18 +17,28 @@ from leukbench.score.intervals import (
     proportion_interval,
     with_seed_spread,
 )
-from leukbench.score.members import MIN_FOLDS, Member, ModelTrials, fold_mean, models_of, per_fold
-from leukbench.score.metrics import METRICS, RANGES, scores_of
-from leukbench.score.resampling import RESAMPLES, Weights, resampled_scores, weight_chunks
-from leukbench.score.trials import TrialPredictions
+from leukbench.score.members import MIN_FOLDS, ModelTrials, models_of
+from leukbench.score.metrics import METRICS, comparison_metrics, resampled_scores
+from leukbench.score.resampling import RESAMPLES, Resampled, Weights, weight_chunks
 
-COMPARISON_METRICS = (
-    "accuracy", "precision", "recall", "specificity", "f1", "balanced_accuracy", "mcc", "auroc",
-    "brier", "ece",
-)  # fmt: skip
-"""The scores of ``comparison.csv``, in its order."""
+UNFINISHED = ("failed", "timeout", "out-of-memory")
+"""Statuses of trials that left no predictions."""
+
+UNFINISHED = ("failed", "timeout", "out-of-memory")
+"""Statuses of trials that left no predictions."""
 
 _KEPT_CELLS = 8_000_000
+
+
+def standing(family: str, status: str) -> int:
+    """Sort key of a table's rows: ranked models, controls, degenerate, failed ones, probes."""
+    if family == "probe":
+        return 4
+    if status in UNFINISHED:
+        return 3
+    if status == "degenerate":
+        return 2
+    return 1 if family == "control" else 0
 
 
 def proportion_over_trials(
@@ -42,23 +52,20 @@ def proportion_over_trials(
 
     Parameters
     ----------
-    model : ModelTrials
     values : sequence of float
         The proportion in each of the model's trials; NaN where it does not exist.
-    image_values : sequence of str and numpy.ndarray
+    image_values : tuple
         The distinct images that the proportion is of, and in what share of trials each counted.
-    groups, confidence
-        As in `summarise`.
     """
     bounds = (0.0, 1.0)
     images, shares = image_values
     if not len(images):
         return Interval(np.nan, np.nan, "no image")
     over_images = proportion_interval(shares, group_codes(images, groups), confidence)
-    folds = per_fold(values, model.members)
+    folds = model.per_fold(values)
     folds = folds[~np.isnan(folds)]
     if len(folds) < MIN_FOLDS:
-        by_seed = [_by_seed(values, model.members)]
+        by_seed = [model.by_seed(values)]
         return with_seed_spread(float(folds.mean()), over_images, by_seed, bounds, confidence)
     over_folds = corrected_resampled_interval(folds, model.test_to_train, bounds, confidence)
     return Interval(
@@ -66,16 +73,6 @@ def proportion_over_trials(
         float(np.fmax(over_folds.high, over_images.high)),
         f"{over_folds.method}, at least {over_images.method}",
     )
-
-
-def _by_seed(values: Sequence[float], members: Sequence[Member]) -> list[float]:
-    """Mean over folds with each seed that has a value on as many folds as any other."""
-    by_seed: dict[int, list[float]] = {}
-    for value, member in zip(values, members, strict=True):
-        if not np.isnan(value):
-            by_seed.setdefault(member.seed, []).append(value)
-    full = max(map(len, by_seed.values()), default=0)
-    return [float(np.mean(v)) for v in by_seed.values() if len(v) == full]
 
 
 @dataclass(frozen=True)
@@ -98,56 +95,48 @@ class _Bootstrap:
             self.kept[fold] = codes, list(chunks)
         return self.kept[fold]
 
+    def means(self, model: ModelTrials, metrics: Sequence[str]) -> dict[str, FloatArray]:
+        """Mean over seeds, then folds, of every score under every resample of the groups.
 
-def _resampled_means(
-    model: ModelTrials, metrics: Sequence[str], bootstrap: _Bootstrap
-) -> dict[str, FloatArray]:
-    """Mean over seeds, then folds, of every score under every resample of the groups.
-
-    All seeds of a fold see the same resample. Folds are drawn one by one: they share no image.
-    """
-    by_fold: list[dict[str, FloatArray]] = []
-    for fold, members in model.by_fold.items():
-        codes, chunks = bootstrap.draws(fold, members[0].arrays.images.tolist())
-        parts: dict[str, list[FloatArray]] = {name: [] for name in metrics}
-        for weights in chunks:
-            of_seeds = [resampled_scores(m.arrays, codes, weights, metrics) for m in members]
-            for name in metrics:
-                parts[name].append(np.mean([scores[name] for scores in of_seeds], axis=0))
-        by_fold.append({name: np.concatenate(chunks) for name, chunks in parts.items()})
-    return {name: np.mean([fold[name] for fold in by_fold], axis=0) for name in metrics}
+        All seeds of a fold see the same resample. Folds are drawn one by one: they share no image.
+        """
+        by_fold: list[dict[str, FloatArray]] = []
+        for fold, members in model.by_fold.items():
+            codes, chunks = self.draws(fold, members[0].arrays.images.tolist())
+            parts: dict[str, list[FloatArray]] = {name: [] for name in metrics}
+            for weights in chunks:
+                samples = [Resampled(m.arrays, codes, weights) for m in members]
+                of_seeds = [resampled_scores(sample, metrics) for sample in samples]
+                for name in metrics:
+                    parts[name].append(np.mean([scores[name] for scores in of_seeds], axis=0))
+            by_fold.append({name: np.concatenate(chunks) for name, chunks in parts.items()})
+        return {name: np.mean([fold[name] for fold in by_fold], axis=0) for name in metrics}
 
 
 def _intervals(
     model: ModelTrials,
-    scores: Sequence[dict[str, float]],
-    metrics: Sequence[str],
+    scores: Mapping[str, Sequence[float]],
     confidence: float,
     bootstrap: _Bootstrap,
 ) -> dict[str, Interval]:
-    values = {name: [s[name] for s in scores] for name in metrics}
     intervals = {}
-    if "accuracy" in metrics:
+    if "accuracy" in scores:
         intervals["accuracy"] = proportion_over_trials(
-            model, values["accuracy"], model.mean_over_trials(), bootstrap.groups, confidence
+            model, scores["accuracy"], model.mean_over_trials(), bootstrap.groups, confidence
         )
-    others = [name for name in metrics if name != "accuracy"]
+    others = {name: values for name, values in scores.items() if name != "accuracy"}
     if len(model.by_fold) >= MIN_FOLDS:
-        for name in others:
-            folds = per_fold(values[name], model.members)
+        for name, values in others.items():
             intervals[name] = corrected_resampled_interval(
-                folds, model.test_to_train, RANGES[name], confidence
+                model.per_fold(values), model.test_to_train, METRICS[name].bounds, confidence
             )
     elif others:
-        means = _resampled_means(model, others, bootstrap)
-        for name in others:
+        means = bootstrap.means(model, tuple(others))
+        for name, values in others.items():
             over_images = percentile_interval(means[name], confidence)
+            by_seed = [model.by_seed(values)]
             intervals[name] = with_seed_spread(
-                fold_mean(values[name], model.members),
-                over_images,
-                [_by_seed(values[name], model.members)],
-                RANGES[name],
-                confidence,
+                model.mean(values), over_images, by_seed, METRICS[name].bounds, confidence
             )
     return intervals
 
@@ -156,15 +145,15 @@ def summarise(
     trials: Iterable[TrialPredictions],
     groups: Groups | None = None,
     *,
-    metrics: Sequence[str] = METRICS,
+    metrics: Iterable[str] = METRICS,
     confidence: float = CONFIDENCE,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Score every model over its seeds and folds.
 
-    The value is the mean over trials (`leukbench.score.members.fold_mean`). The interval depends on
-    what was run, and in no case counts seeds times images as independent:
+    The value is the mean over trials (`ModelTrials.mean`). The interval depends on what was run, and
+    in no case counts seeds times images as independent:
 
     ===================  ==========================================================================
     one split            accuracy: Wilson on the distinct test images, each with its mean over
@@ -176,22 +165,6 @@ def summarise(
     three folds or more  corrected resampled t over the folds' means (Nadeau and Bengio 2003); for
                          accuracy never narrower than Wilson on the distinct images
     ===================  ==========================================================================
-
-    Parameters
-    ----------
-    trials : iterable of TrialPredictions
-        Of one run, statuses ok and degenerate.
-    groups : mapping of str to str, optional
-        Patient, slide or proxy group of an image; images that it lacks are groups of one. See
-        `leukbench.score.arrays.groups_from_split`.
-    metrics : sequence of str
-        Which of `leukbench.score.metrics.METRICS`.
-    confidence : float
-        Between 0 and 1.
-    resamples : int
-        Of the bootstrap.
-    seed : int
-        Of the bootstrap: the same seed, the same bounds.
 
     Returns
     -------
@@ -205,16 +178,16 @@ def summarise(
         Where trials of one fold differ in their images, labels or classes.
     """
     bootstrap = _Bootstrap(groups, resamples, seed)
+    metrics = tuple(metrics)
     rows = []
     for model in models_of(trials):
-        scores = [scores_of(m.arrays, metrics) for m in model.members]
-        found = _intervals(model, scores, metrics, confidence, bootstrap)
-        n_images = len(np.unique(np.concatenate([m.arrays.images for m in model.members])))
-        for name in metrics:
-            value = fold_mean([s[name] for s in scores], model.members)
-            bounds = found[name]
+        scores = model.scores(metrics)
+        intervals = _intervals(model, scores, confidence, bootstrap)
+        n_images = len(model.mean_over_trials()[0])
+        for name, values in scores.items():
+            bounds = intervals[name]
             rows.append(
-                (model.model, name, value, bounds.low, bounds.high, bounds.method,
+                (model.model, name, model.mean(values), bounds.low, bounds.high, bounds.method,
                  len(model.members), n_images)
             )  # fmt: skip
     columns = ["model", "metric", "value", "low", "high", "method", "n_trials", "n_images"]
@@ -229,35 +202,24 @@ def comparison_scores(
 ) -> pd.DataFrame:
     """Return what ``comparison.csv`` says about each model's predictions.
 
-    Parameters
-    ----------
-    trials, groups, confidence
-        As in `summarise`, whose values and whose bounds of accuracy these are.
+    Values and bounds of accuracy are those of `summarise`.
 
     Returns
     -------
     pandas.DataFrame
-        One row a model: ``model``, ``title``, ``family``, ``status``, ``trials``, ``accuracy``,
-        ``accuracy_low``, ``accuracy_high``, then the other scores of `COMPARISON_METRICS`. Ranked
-        models come first, in falling order of accuracy; below them degenerate ones, controls and
-        probes.
-
-    Raises
-    ------
-    leukbench.errors.DataError
-        As in `summarise`.
+        One row a model, in the order of `standing`, then of accuracy: ``model``, ``title``,
+        ``family``, ``status``, ``trials``, ``accuracy``, ``accuracy_low``, ``accuracy_high``, then
+        the other scores of `leukbench.score.metrics.comparison_metrics`.
     """
     rows = []
     for model in models_of(trials):
-        scores = [scores_of(m.arrays, COMPARISON_METRICS) for m in model.members]
-        means = {
-            name: fold_mean([s[name] for s in scores], model.members) for name in COMPARISON_METRICS
-        }
+        scores = model.scores(comparison_metrics())
+        means = {name: model.mean(values) for name, values in scores.items()}
         bounds = proportion_over_trials(
-            model, [s["accuracy"] for s in scores], model.mean_over_trials(), groups, confidence
+            model, scores["accuracy"], model.mean_over_trials(), groups, confidence
         )
         accuracy = means.pop("accuracy")
-        row: dict[str, object] = {
+        row = {
             "model": model.model,
             "title": model.title,
             "family": model.family,
@@ -267,12 +229,6 @@ def comparison_scores(
             "accuracy_low": bounds.low,
             "accuracy_high": bounds.high,
         }
-        rows.append((_standing(model), -accuracy, row | means))
+        rows.append((standing(model.family, model.status), -accuracy, row | means))
     rows.sort(key=lambda entry: entry[:2])
     return pd.DataFrame([row for _, _, row in rows])
-
-
-def _standing(model: ModelTrials) -> int:
-    if model.ranked:
-        return 0
-    return {"control": 2, "probe": 3}.get(model.family, 1)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from leukbench.models import registry
 from leukbench.records import Epoch, Job, Outcome
-from leukbench.runfolder import probability_columns
+from leukbench.score.arrays import probability_columns
 from leukbench.score.members import UNRANKED_FAMILIES
 
 ROUNDING = 1e-3
@@ -139,7 +139,7 @@ def _explain(
 ) -> str:
     if outcome.status == "degenerate":
         return "A model that did not learn is not explained."
-    from leukbench.explain.importance import explain_trial
+    from leukbench.explain.explain_trial import explain_trial
 
     return explain_trial(estimator, images, predictions, workdir)
 
@@ -158,7 +158,7 @@ def _save(job: Job, estimator: Any, data: _Data) -> None:
         temperature = fit_temperature(held_out, truth)
     saved.save_model(
         estimator,
-        job.workdir / saved.FOLDER,
+        job.workdir,
         name=job.model,
         framework=job.framework,
         parameters=job.parameters,

@@ -18,7 +18,7 @@ from leukbench.audit.findings import KINDS, AuditReport, Finding, NullDistributi
 from leukbench.checks.verify import verify_run
 from leukbench.cli.app import run_command_line
 from leukbench.records import TrialRecord, read_json
-from leukbench.report.figures import hardest_csv
+from leukbench.report.hardest import hardest_csv
 from leukbench.report.results import Results
 from leukbench.report.tables import write_tables
 from leukbench.runfolder import RunFolder
@@ -330,3 +330,8 @@ def test_command_line_takes_a_folder_of_runs(
     assert "second/comparison.md" in said
     assert f"{run.path}: no differences" in said
     assert run_command_line(["verify", str(run.path / "trials")]) == 3
+
+
+def test_an_audit_that_is_no_json_is_one_difference_of_its_file(run: RunFolder) -> None:
+    (run.path / "audit.json").write_text("{", encoding="utf-8")
+    assert "cannot be read" in _named(run).get("audit.json", "")

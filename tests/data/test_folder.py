@@ -79,7 +79,7 @@ class TestRefusals:
         assert caught.value.exit_code == 3
 
     def test_missing_folder(self, tmp_path: Path) -> None:
-        self.check(tmp_path / "none", "--data", "does not exist")
+        self.check(tmp_path / "none", "`data=", "does not exist")
 
     def test_file(self, tmp_path: Path) -> None:
         (tmp_path / "f").write_text("x", encoding="utf-8")

@@ -9,8 +9,9 @@ import pytest
 from sklearn.pipeline import FeatureUnion
 from sklearn.preprocessing import FunctionTransformer
 
-from leukbench.explain.feature_groups import WHOLE, feature_groups
+from leukbench.explain.feature_groups import feature_groups
 from leukbench.models.features import ColourHistogram, FourierSpectrum, GreyHistogram
+from leukbench.runfolder import WHOLE_FEATURE
 
 
 def _images(channels: int, height: int = 20, width: int = 24) -> np.ndarray:
@@ -34,7 +35,7 @@ def test_parts_and_wholes_each_hold_every_column_once(transformer: object, chann
     width = transformer.fit_transform(images).shape[1]
     groups = feature_groups(transformer, channels)
     for chosen in (True, False):
-        columns = [group.columns for group in groups if (group.name == WHOLE) is chosen]
+        columns = [group.columns for group in groups if (group.name == WHOLE_FEATURE) is chosen]
         assert sorted(np.concatenate(columns).tolist()) == list(range(width))
     assert len({(group.feature, group.name) for group in groups}) == len(groups)
 
@@ -46,7 +47,7 @@ def test_a_wave_stands_in_the_ring_of_its_frequency() -> None:
     transformer = FourierSpectrum().fit(image)
     flat = transformer.transform(np.full_like(image, 127))
     change = np.abs(transformer.transform(image) - flat)[0]
-    rings = [group for group in feature_groups(transformer, 1) if group.name != WHOLE]
+    rings = [group for group in feature_groups(transformer, 1) if group.name != WHOLE_FEATURE]
     strongest = max(rings, key=lambda ring: change[ring.columns].max())
     low, high = map(float, re.findall(r"\d\.\d+", strongest.name))
     assert low <= 0.25 <= high
@@ -59,7 +60,7 @@ def test_a_dark_image_stands_in_the_first_band_of_each_colour() -> None:
     filled = [
         (group.feature, group.name)
         for group in feature_groups(transformer, 3)
-        if group.name != WHOLE and shares[group.columns].sum() == 1
+        if group.name != WHOLE_FEATURE and shares[group.columns].sum() == 1
     ]
     assert filled == [(f"{name} histogram", "values 0–63") for name in ("red", "green", "blue")]
 

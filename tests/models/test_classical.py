@@ -10,9 +10,9 @@ from joblib import effective_n_jobs
 from leukbench.errors import UsageError
 from leukbench.machine import available_cores
 from leukbench.models import registry
+from leukbench.models.estimators import all_threads
 from leukbench.models.features import FourierSpectrum, GreyHistogram
 from leukbench.models.testing import tiny_images
-from leukbench.models.training.threads import all_threads
 
 CLASSICAL = [spec.name for spec in registry.specs() if spec.family == "classical"]
 
@@ -94,6 +94,15 @@ def test_the_svm_keeps_its_own_predictions():
     features = model[:-1].transform(images)
     own = clone(model.named_steps["model"].estimator).fit(features, labels)
     assert np.array_equal(model.predict(images), own.predict(features))
+
+
+@pytest.mark.parametrize("name", ["svm_rbf", "ensemble_e3"])
+def test_numbers_as_labels_give_the_probabilities_of_text_labels(name):
+    images, labels = tiny_images(classes=3)
+    text = registry.create(name, random_state=0).fit(images, np.array(["a", "b", "c"])[labels])
+    numbers = registry.create(name, random_state=0).fit(images, 7 + 100 * labels)
+    assert list(numbers.classes_) == [7, 107, 207]
+    assert np.array_equal(numbers.predict_proba(images), text.predict_proba(images))
 
 
 def test_features_refuse_what_is_no_image():

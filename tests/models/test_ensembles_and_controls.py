@@ -92,7 +92,7 @@ def test_colour_histogram_counts_channel_by_channel(channels):
 
 
 def test_bins_that_do_not_divide_the_range_are_refused():
-    with pytest.raises(UsageError, match="bins is 30"):
+    with pytest.raises(UsageError, match="bins=30"):
         ColourHistogram(bins=30).fit(np.zeros((1, 2, 2, 1), dtype=np.uint8))
 
 

@@ -7,8 +7,7 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
-from leukbench.models.training.augmentation import SmearAugmentation  # noqa: E402
-from leukbench.models.training.normalisation import BatchNormalization  # noqa: E402
+from leukbench.models.training.layers import BatchNormalization, SmearAugmentation  # noqa: E402
 
 
 def maps(seed=0, shape=(6, 5, 4, 3)):

@@ -175,7 +175,8 @@ def test_keras_vgg_is_turned_from_blue_green_red():
         )
 
     theirs, ours = network(), network()
-    pretrained._from_keras(ours, "vgg16", theirs, "a test")
+    stored = pretrained._keras_arrays("vgg16", theirs)
+    pretrained._put(pretrained._weighted(ours), stored, "vgg16", "a test")
     pixels = np.random.default_rng(0).normal(size=(1, 8, 8, 3)).astype(np.float32)
     assert np.allclose(ours(pixels), theirs(pixels[..., ::-1]), atol=1e-5)
 

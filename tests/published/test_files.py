@@ -160,7 +160,7 @@ def test_files_and_options_that_do_not_fit(tmp_path: Path) -> None:
         check_table(str(binary))
     options: list[dict[str, object]] = [{"kind": "x"}, {"classes": 1}, {"max_images": 1}]
     for option in options:
-        with pytest.raises(LeukbenchError, match="--"):
+        with pytest.raises(LeukbenchError, match="`"):
             check_table("paper", **option)  # type: ignore[arg-type]
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from leukbench.errors import UsageError
 from leukbench.published import CheckReport, check_table, published_table
-from leukbench.published.findings import Finding
 from leukbench.published.rows import RowVerdict
+from leukbench.published.shared_sets import TableFinding
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def paper() -> CheckReport:
     return check_table("paper")
 
 
-def found(report: CheckReport, kind: str) -> list[Finding]:
+def found(report: CheckReport, kind: str) -> list[TableFinding]:
     return [f for f in report.findings if f.kind == kind]
 
 

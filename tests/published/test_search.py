@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import classification_report
 
-from leukbench.published.binary import Table, find_tables
-from leukbench.published.cone import FORMS, bounds, extreme_rays
-from leukbench.published.macro import harmonic, lowest_f1
-from leukbench.published.multiclass import ReportConstraints, find_matrices
+from leukbench.published.binary import FORMS, Table, bounds, extreme_rays, find_tables
+from leukbench.published.macro_bounds import harmonic, lowest_f1
+from leukbench.published.report_search import ReportConstraints, find_matrices
 from leukbench.published.rounding import Cell, Interval
 from tests.published.random_tables import binary_shares, random_binary, random_matrix
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from leukbench.score.trials import TrialPredictions
+from leukbench.score.arrays import TrialPredictions
 
 CLASSES = ("Benign", "Early", "Pre", "Pro")
 

@@ -9,10 +9,10 @@ from scipy.stats import ttest_rel
 from statsmodels.stats.multitest import multipletests
 
 from leukbench.errors import DataError
+from leukbench.score.arrays import TrialPredictions
 from leukbench.score.comparisons import PAIR_COLUMNS, compare
 from leukbench.score.pair_tests import CORRECTED_T, MCNEMAR, SWAP
 from leukbench.score.paired import mcnemar_exact
-from leukbench.score.trials import TrialPredictions
 from tests.score.made import outcome_frame, random_frame, trial
 
 

@@ -9,7 +9,8 @@ from sklearn import metrics as sk
 
 from leukbench.errors import DataError
 from leukbench.score.arrays import arrays_of, group_codes, groups_from_split
-from leukbench.score.metrics import METRICS, RANGES, confusion_frame, trial_scores
+from leukbench.score.counts import confusion_frame
+from leukbench.score.metrics import METRICS, trial_scores
 from tests.score.made import CLASSES, frame, from_confusion, random_frame
 
 TABLE_2 = [[96, 10, 0, 0], [2, 183, 1, 0], [1, 1, 201, 0], [0, 0, 0, 157]]
@@ -97,7 +98,7 @@ def test_probabilities_that_are_not_finite_leave_the_counts() -> None:
 def test_every_score_lies_in_its_stated_range() -> None:
     for seed in range(20):
         for name, value in trial_scores(random_frame(30, skill=seed / 4 - 2, seed=seed)).items():
-            low, high = RANGES[name]
+            low, high = METRICS[name].bounds
             assert low <= value <= high
 
 
@@ -106,7 +107,6 @@ def test_half_precision_rows_are_normalised_and_wrong_ones_refused() -> None:
     columns = [f"p_{c}" for c in CLASSES]
     half = predictions.assign(**{c: predictions[c].astype("float16") for c in columns})
     p = arrays_of(half).distribution
-    assert p is not None
     np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-12)
     with pytest.raises(DataError, match="sum to one"):
         arrays_of(predictions.assign(p_Pre=predictions["p_Pre"] + 0.5))

@@ -8,8 +8,8 @@ from sklearn import metrics as sk
 
 from leukbench.score import resampling
 from leukbench.score.arrays import arrays_of
-from leukbench.score.metrics import METRICS, scores_of
-from leukbench.score.resampling import resampled_scores, weight_chunks
+from leukbench.score.metrics import METRICS, resampled_scores, scores_of
+from leukbench.score.resampling import Resampled, weight_chunks
 from tests.score.made import CLASSES, random_frame
 
 
@@ -19,7 +19,7 @@ def test_every_resample_equals_the_score_of_the_images_it_drew(rounded: int | No
     groups = np.random.default_rng(0).integers(0, 40, 120)
     groups = np.unique(groups, return_inverse=True)[1]
     (weights,) = weight_chunks(int(groups.max()) + 1, 25, seed=4)
-    found = resampled_scores(a, groups, weights, METRICS)
+    found = resampled_scores(Resampled(a, groups, weights), METRICS)
     assert a.probabilities is not None
     for r in range(25):
         drawn = np.repeat(np.arange(120), weights[groups, r].astype(int))
@@ -35,7 +35,7 @@ def test_ranking_scores_equal_scikit_learns_with_weights() -> None:
     predictions = random_frame(90, ("a", "b"), seed=5, rounded=1)
     a = arrays_of(predictions)
     (weights,) = weight_chunks(90, 10, seed=0)
-    found = resampled_scores(a, np.arange(90), weights, ("auroc",))["auroc"]
+    found = resampled_scores(Resampled(a, np.arange(90), weights), ("auroc",))["auroc"]
     assert a.probabilities is not None
     for r in range(10):
         expected = sk.roc_auc_score(a.truth, a.probabilities[:, 1], sample_weight=weights[:, r])
@@ -61,6 +61,6 @@ def test_a_resample_without_a_class_is_scored_on_the_others() -> None:
     weights = (a.truth != 2).astype(np.float32)[:, None]
     keep = predictions[predictions["y_true"] != CLASSES[2]]
     expected = scores_of(arrays_of(keep))
-    found = resampled_scores(a, np.arange(40), weights, METRICS)
+    found = resampled_scores(Resampled(a, np.arange(40), weights), METRICS)
     for name in METRICS:
         assert found[name][0] == pytest.approx(expected[name], abs=2e-6), name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import cv2
@@ -136,7 +137,7 @@ def test_saving_is_asked_for_later_and_runs_again_only_what_is_not_kept(
     _folder(tmp_path / "smears")
     more = ("--models", "naive_bayes")
     before = _run(tmp_path, 0.2, *more).records
-    with pytest.raises(UsageError, match="--save-models"):
+    with pytest.raises(UsageError, match="`save_models=True`"):
         SavedModel(RunFolder(tmp_path / "run"), "naive_bayes")
     capsys.readouterr()
     kept = _run(tmp_path, 0.2, *more, "--save-models")
@@ -209,10 +210,32 @@ def test_every_classical_model_survives_being_kept(name: str, tmp_path: Path) ->
         estimator, tmp_path, name=name, framework="sklearn", parameters={"random_state": 0},
         temperature=None, calibration_images=0,
     )  # fmt: skip
-    sums = {file.name: file_sha256(file) for file in tmp_path.iterdir()}
+    sums = {f"model/{file.name}": file_sha256(file) for file in (tmp_path / "model").iterdir()}
     again, described = saved.load_model(tmp_path, sums)
     np.testing.assert_array_equal(again.predict_proba(images), estimator.predict_proba(images))
     assert described["classes"] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("name", ["svm_rbf", "random_forest"])
+def test_a_model_that_an_earlier_version_saved_is_read(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 1), dtype=np.uint8)
+    estimator = registry.create(name, random_state=0).fit(images, np.array(["a", "b"] * 10))
+    saved.save_model(
+        estimator, tmp_path, name=name, framework="sklearn", parameters={}, temperature=None,
+        calibration_images=0,
+    )  # fmt: skip
+    file = tmp_path / "model" / "model.skops"
+    with monkeypatch.context() as earlier:
+        names = {now: before for before, now in saved.RENAMED_TYPES.items()}
+        earlier.setattr(saved, "RENAMED_TYPES", names)
+        file.write_bytes(saved._with_present_names(file.read_bytes()))
+    with zipfile.ZipFile(file) as archive:
+        assert b"leukbench.models.estimators" not in archive.read("schema.json")
+    sums = {f"model/{one.name}": file_sha256(one) for one in file.parent.iterdir()}
+    again, _ = saved.load_model(tmp_path, sums)
+    np.testing.assert_array_equal(again.predict_proba(images), estimator.predict_proba(images))
 
 
 @pytest.mark.parametrize("part", sorted(saved.TRUSTED_TYPES))

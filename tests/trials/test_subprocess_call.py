@@ -22,7 +22,7 @@ def test_many_images_are_worked_on_elsewhere_and_few_here() -> None:
 
 
 def test_an_error_of_the_user_keeps_its_sentence(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="nowhere does not exist"):
+    with pytest.raises(DataError, match="nowhere` does not exist"):
         call_in_subprocess(load_folder, tmp_path / "nowhere", images=SMALL)
 
 

@@ -22,20 +22,12 @@ Plane = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Sprite:
-    """A drawn leukocyte.
+    """A drawn leukocyte: squares of one size, with units of the three stains."""
 
-    Attributes
-    ----------
-    cover : numpy.ndarray
-        0 outside the cell to 1 inside, float32, square.
-    pink, blue, purple : numpy.ndarray
-        Units of the red-cell, cytoplasm and nucleus stain, same shape.
-    """
-
-    cover: Plane
-    pink: Plane
-    blue: Plane
-    purple: Plane
+    cover: Plane  # 0 outside the cell to 1 inside
+    pink: Plane  # of red cells
+    blue: Plane  # of cytoplasm
+    purple: Plane  # of nuclei
 
 
 def step(distance: NDArray[np.floating[Any]], width: float) -> Plane:
@@ -53,12 +45,7 @@ def grid(half: int, x: float, y: float) -> tuple[Plane, Plane]:
 def lobed_radius(x: Plane, y: Plane, waves: NDArray[np.float64]) -> Plane:
     """Distance from the origin over the outline ``1 + sum a_m cos(m t) + b_m sin(m t)``.
 
-    Parameters
-    ----------
-    x, y : numpy.ndarray
-        Coordinates in units of the radius.
-    waves : numpy.ndarray
-        Amplitudes ``(a_m, b_m)`` for m = 2, 3, ..., shape ``(k, 2)``.
+    `x` and `y` are in units of the radius; `waves` holds ``(a_m, b_m)`` for m = 2, 3, ...
     """
     r = np.sqrt(x * x + y * y) + np.float32(1e-6)
     ex, ey = x / r, y / r
@@ -92,26 +79,12 @@ def grain(rng: np.random.Generator, side: int, sigma: float) -> Plane:
 def red_cells(
     rng: np.random.Generator, offsets: NDArray[np.float64], radius: float, pallor: float, half: int
 ) -> Plane:
-    """Many red cells at once.
+    """Units of stain in many red cells at once, each in a square of ``2 * half + 1`` pixels.
 
     The profile lies between a flat disc and the biconcave disc of Evans and Fung 1972
     (doi:10.1016/0026-2862(72)90069-6): thickness ``sqrt(1 - r2) (0.207 + 2.003 r2 - 1.123 r4)``.
-
-    Parameters
-    ----------
-    offsets : numpy.ndarray
-        Centre of each cell relative to the middle pixel of its square, ``(n, 2)`` as x, y.
-    radius : float
-        Mean radius in pixels.
-    pallor : float
-        Mean depth of the central pallor, 0 to 1.
-    half : int
-        Half the side of the squares; `max_red_radius` must fit.
-
-    Returns
-    -------
-    numpy.ndarray
-        Units of stain, float32, shape ``(n, 2 * half + 1, 2 * half + 1)``.
+    `offsets` holds the centre of each relative to the middle pixel of its square, as x, y; `pallor` is
+    the mean depth of the central pallor, 0 to 1; `max_red_radius` must fit into `half`.
     """
     n = len(offsets)
     column = (n, 1, 1)
@@ -142,17 +115,7 @@ def max_red_radius(radius: float) -> int:
 
 
 def blast(rng: np.random.Generator, look: Morphology, radius: float, pixel: float) -> Sprite:
-    """A lymphoid cell.
-
-    Parameters
-    ----------
-    look : Morphology
-        What its class looks like.
-    radius : float
-        Radius of the cell in pixels.
-    pixel : float
-        Pixels per micrometre.
-    """
+    """A lymphoid cell; `radius` in pixels, `pixel` in pixels per micrometre."""
     half = ceil(radius * 1.3) + 2
     x, y = grid(half, 0.0, 0.0)
     outline = lobed_radius(x / radius, y / radius, draw_waves(rng, 0.022, 4))

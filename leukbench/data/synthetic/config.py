@@ -22,34 +22,23 @@ COPY_KINDS: tuple[CopyKind, ...] = get_args(CopyKind)
 
 @dataclass(frozen=True)
 class CopyPlan:
-    """How many copies of each kind are planted; each adds files to the rendered ones.
-
-    Attributes
-    ----------
-    exact : int
-        Pixel-identical copies under the same label.
-    rotated : int
-        Copies turned by 90, 180 or 270 degrees.
-    mirrored : int
-        Copies under one of the four reflections.
-    recompressed : int
-        Copies that went through JPEG at quality 60 to 90.
-    cropped : int
-        Copies that lost 3 to 9 % of each dimension and were resized back.
-    overlapping : int
-        Pairs of fields of view from one larger field, moved by 10 to 45 % of the width or height.
-        Each pair adds two files, the other kinds one.
-    conflict : int
-        Pixel-identical copies under another label.
-    """
+    """How many copies of each kind are planted; each adds files to the rendered ones."""
 
     exact: int = 0
+    """Pixel-identical copies under the same label."""
     rotated: int = 0
+    """Copies turned by 90, 180 or 270 degrees."""
     mirrored: int = 0
+    """Copies under one of the four reflections."""
     recompressed: int = 0
+    """Copies that went through JPEG at quality 60 to 90."""
     cropped: int = 0
+    """Copies that lost 3 to 9 % of each dimension and were resized back."""
     overlapping: int = 0
+    """Pairs of fields of view from one larger field, moved by 10 to 45 % of the width or height. Each
+    pair adds two files, the other kinds one."""
     conflict: int = 0
+    """Pixel-identical copies under another label."""
 
     def __post_init__(self) -> None:
         for kind in COPY_KINDS:
@@ -65,42 +54,27 @@ class CopyPlan:
 class SyntheticConfig:
     """A synthetic dataset, wholly determined by these values.
 
-    Attributes
-    ----------
-    images_per_class : int or tuple of int
-        Rendered images in each class, or one number for each of `CLASSES`. Raising it leaves the
-        images that were there as they are.
-    patients_per_class : int
-        Patients in each class; every patient belongs to one class, and images go round among them.
-    size : int
-        Width and height in pixels, at least 32. The field of view stays the same (62 micrometres).
-    seed : int
-        Any whole number from 0.
-    patient_effect : float
-        How much patients differ in stain, illumination, red cells and cell size: 0 not at all, 1
-        as in a laboratory with fair standards, 2 to 3 so strongly that a patient is recognised
-        at sight, which plants leakage under every split that is not grouped.
-    confounding : float
-        How much the stain differs between classes: 0 not at all; 1 makes colour a shortcut.
-    copies : CopyPlan
-        Planted duplicates.
-    renderer : int
-        Version of the renderer; only this version's can be rendered, others' can be read.
-
-    Examples
-    --------
     >>> SyntheticConfig(images_per_class=10).counts
     {'Benign': 10, 'Early': 10, 'Pre': 10, 'Pro': 10}
     """
 
     images_per_class: int | tuple[int, ...] = 60
+    """Rendered images in each class, or one number for each of `CLASSES`. Raising it leaves the images
+    that were there as they are."""
     patients_per_class: int = 8
+    """Every patient belongs to one class, and images go round among them."""
     size: int = 224
+    """Width and height in pixels, at least 32; the field of view stays the same (62 micrometres)."""
     seed: int = 0
     patient_effect: float = 1.0
+    """How much patients differ in stain, illumination, red cells and cell size: 0 not at all, 1 as in a
+    laboratory with fair standards, 2 to 3 so strongly that a patient is recognised at sight, which
+    plants leakage under every split that is not grouped."""
     confounding: float = 0.0
+    """How much the stain differs between classes: 0 not at all; 1 makes colour a shortcut."""
     copies: CopyPlan = field(default_factory=CopyPlan)
     renderer: int = RENDERER
+    """Version of the renderer; only this version's can be rendered, others' can be read."""
 
     def __post_init__(self) -> None:
         each = self.images_per_class
@@ -110,13 +84,10 @@ class SyntheticConfig:
             )
         if min(self.counts.values()) < 0 or sum(self.counts.values()) == 0:
             raise UsageError(f"images_per_class is {each}: give at least one image.")
-        if self.size < 32:
-            raise UsageError(f"size is {self.size}: give at least 32 pixels.")
-        if self.patients_per_class < 1:
-            raise UsageError(f"patients_per_class is {self.patients_per_class}: give at least 1.")
-        for name in ("seed", "patient_effect", "confounding"):
-            if not getattr(self, name) >= 0:
-                raise UsageError(f"{name} is {getattr(self, name)}: give 0 or more.")
+        least = {"size": 32, "patients_per_class": 1, "seed": 0, "patient_effect": 0}
+        for name, lowest in (least | {"confounding": 0}).items():
+            if not getattr(self, name) >= lowest:
+                raise UsageError(f"{name} is {getattr(self, name)}: give at least {lowest}.")
 
     @property
     def counts(self) -> dict[str, int]:
@@ -127,20 +98,12 @@ class SyntheticConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as they stand in the truth file."""
-        values = asdict(self)
         each = self.images_per_class
-        values["images_per_class"] = each if isinstance(each, int) else list(each)
-        return values
+        return asdict(self) | {"images_per_class": each if isinstance(each, int) else list(each)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> SyntheticConfig:
-        """The reverse of `to_dict`.
-
-        Raises
-        ------
-        TypeError
-            Where a value is missing in this version, or of another shape.
-        """
+        """The reverse of `to_dict`; a TypeError where a value is of another version or shape."""
         given = dict(values)
         each = given["images_per_class"]
         given["images_per_class"] = tuple(each) if isinstance(each, list) else each

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from leukbench.data.synthetic.config import CLASSES, COPY_KINDS, CopyKind, SyntheticConfig
 from leukbench.data.synthetic.patients import COPY, draw_patient, stream
@@ -16,57 +19,44 @@ from leukbench.errors import UsageError
 
 @dataclass(frozen=True)
 class Item:
-    """One file: where it goes, whose it is, and how it is made.
-
-    Attributes
-    ----------
-    path : str
-        ``<class>/<patient>-<number>.png``.
-    label : str
-        The class it is filed under.
-    group : str
-        The patient, named alike under every label: ``p001``, ``p002``, ...
-    source : tuple of (str, int, int)
-        Class, patient and image that the pixels come from.
-    kind : str or None
-        Kind of copy; None for a rendered image.
-    number : int
-        Counts the planted copies of one kind; 0 for a rendered image.
-    second : bool
-        Of two overlapping fields, whether this is the second.
-    """
+    """One file: where it goes, whose it is, and how it is made."""
 
     path: str
+    """``<class>/<patient>-<number>.png``."""
     label: str
+    """The class that it is filed under."""
     group: str
+    """The patient, named alike under every label: ``p001``, ``p002``, ..."""
     source: tuple[str, int, int]
+    """Class, patient and image that the pixels come from."""
     kind: CopyKind | None = None
+    """Kind of copy; None for a rendered image."""
     number: int = 0
+    """Counts the planted copies of one kind; 0 for a rendered image."""
     second: bool = False
+    """Of two overlapping fields, whether this is the second."""
 
 
 @dataclass(frozen=True)
 class PlantedPair:
-    """Two files that show the same content.
-
-    Attributes
-    ----------
-    kind : str
-        Kind of copy; see `CopyPlan`.
-    first, second : str
-        Paths below the dataset's folder; the second was made from the first.
-    shift : tuple of (int, int) or None
-        For overlapping fields: pixel ``(x, y)`` of the second shows what pixel ``(x + dx, y + dy)``
-        of the first shows. For crops: the upper left corner of the crop. Else None.
-    detail : str
-        What was done: ``turned 90``, ``mirrored 1``, ``quality 75``, ``kept 210 of 224``.
-    """
+    """Two files that show the same content; the second was made from the first."""
 
     kind: CopyKind
     first: str
     second: str
     shift: tuple[int, int] | None = None
+    """For overlapping fields: pixel ``(x, y)`` of the second shows what pixel ``(x + dx, y + dy)`` of
+    the first shows. For crops: the upper left corner of the crop. Else None."""
     detail: str = ""
+    """What was done: ``turned 90``, ``mirrored 1``, ``quality 75``, ``kept 210 of 224``."""
+
+
+class _Change(NamedTuple):
+    """What makes a copy of an image or its mask, and the words for it."""
+
+    make: Callable[[NDArray[Any]], NDArray[Any]]
+    detail: str = ""
+    shift: tuple[int, int] | None = None
 
 
 def group_name(config: SyntheticConfig, label: str, patient: int) -> str:
@@ -108,26 +98,24 @@ def _plan_copies(
     items: list[Item] = []
     pairs = []
     for kind, number in kinds:
+        rng = _copy_stream(config, kind, number)
         if kind == "overlapping":
-            rng = _copy_stream(config, kind, number)
             shift = _draw_shift(rng, config.size)
             origin = rendered[int(rng.integers(len(rendered)))]
             stem = f"{origin.label}/{origin.group}-c{len(items):03d}"
-            first = Item(stem + "a.png", origin.label, origin.group, origin.source, kind, number)
-            second = Item(
-                stem + "b.png", origin.label, origin.group, origin.source, kind, number, True
-            )
+            whose = (origin.label, origin.group, origin.source, kind, number)
+            first, second = Item(f"{stem}a.png", *whose), Item(f"{stem}b.png", *whose, second=True)
             items += [first, second]
             pairs.append(PlantedPair(kind, first.path, second.path, shift, "moved"))
             continue
         origin = rendered[int(next(order))]
         label = origin.label
         if kind == "conflict":
-            rng = _copy_stream(config, kind, number)
             label = str(rng.choice([name for name in CLASSES if name != label]))
         path = f"{label}/{origin.group}-c{len(items):03d}.png"
         items.append(Item(path, label, origin.group, origin.source, kind, number))
-        pairs.append(_describe(config, kind, number, origin.path, path))
+        change = _draw_change(config, kind, number)
+        pairs.append(PlantedPair(kind, origin.path, path, change.shift, change.detail))
     return items, pairs
 
 
@@ -135,28 +123,11 @@ def render_item(config: SyntheticConfig, item: Item) -> Smear:
     """Render one file of `plan`, with its mask moved along."""
     if item.kind == "overlapping":
         return _render_overlapping(config, item)
-    image, mask = smear = render_image(config, *item.source)
-    if item.kind is None or item.kind in ("exact", "conflict"):
+    smear = render_image(config, *item.source)
+    if item.kind is None:
         return smear
-    rng = _copy_stream(config, item.kind, item.number)
-    if item.kind == "rotated":
-        turns = _draw_turns(rng)
-        image, mask = np.rot90(image, turns), np.rot90(mask, turns)
-    elif item.kind == "mirrored":
-        turns = _draw_mirror(rng)
-        image, mask = np.rot90(image[:, ::-1], turns), np.rot90(mask[:, ::-1], turns)
-    elif item.kind == "recompressed":
-        options = [cv2.IMWRITE_JPEG_QUALITY, _draw_quality(rng)]
-        coded = cv2.imencode(".jpg", image[..., ::-1], options)[1]
-        image = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), dtype=np.uint8)[..., ::-1]
-    else:
-        kept, left, top = _draw_crop(rng, config.size)
-        window = (slice(top, top + kept), slice(left, left + kept))
-        full = (config.size, config.size)
-        image = cv2.resize(image[window], full, interpolation=cv2.INTER_LINEAR_EXACT)
-        small = mask[window].astype(np.uint8)
-        mask = cv2.resize(small, full, interpolation=cv2.INTER_NEAREST_EXACT) > 0
-    return Smear(np.ascontiguousarray(image), np.ascontiguousarray(mask))
+    make = _draw_change(config, item.kind, item.number).make
+    return Smear(*(np.ascontiguousarray(make(pixels)) for pixels in smear))
 
 
 def _render_overlapping(config: SyntheticConfig, item: Item) -> Smear:
@@ -174,46 +145,48 @@ def _render_overlapping(config: SyntheticConfig, item: Item) -> Smear:
     return photograph(shots[0], who, scene, size, left, top)
 
 
-def _describe(
-    config: SyntheticConfig, kind: CopyKind, number: int, first: str, second: str
-) -> PlantedPair:
-    rng = _copy_stream(config, kind, number)
-    if kind == "rotated":
-        return PlantedPair(kind, first, second, None, f"turned {90 * _draw_turns(rng)}")
-    if kind == "mirrored":
-        return PlantedPair(kind, first, second, None, f"mirrored {_draw_mirror(rng)}")
-    if kind == "recompressed":
-        return PlantedPair(kind, first, second, None, f"quality {_draw_quality(rng)}")
-    if kind == "cropped":
-        kept, left, top = _draw_crop(rng, config.size)
-        return PlantedPair(kind, first, second, (left, top), f"kept {kept} of {config.size}")
-    return PlantedPair(kind, first, second)
-
-
 def _copy_stream(config: SyntheticConfig, kind: CopyKind, number: int) -> np.random.Generator:
     return stream(config, COPY, 1 + COPY_KINDS.index(kind), number)
 
 
-def _draw_turns(rng: np.random.Generator) -> int:
-    """Quarter turns, counter-clockwise."""
-    return int(rng.integers(1, 4))
+def _draw_change(config: SyntheticConfig, kind: CopyKind, number: int) -> _Change:
+    rng = _copy_stream(config, kind, number)
+    if kind == "rotated":
+        turns = int(rng.integers(1, 4))  # counter-clockwise
+        return _Change(lambda pixels: np.rot90(pixels, turns), f"turned {90 * turns}")
+    if kind == "mirrored":
+        turns = int(rng.integers(0, 4))
+        return _Change(lambda pixels: np.rot90(pixels[:, ::-1], turns), f"mirrored {turns}")
+    if kind == "recompressed":
+        quality = int(rng.integers(60, 91))
+        return _Change(lambda pixels: _recompress(pixels, quality), f"quality {quality}")
+    if kind == "cropped":
+        size = config.size
+        kept = size - max(round(size * rng.uniform(0.03, 0.09)), 1)
+        left, top = (int(corner) for corner in rng.integers(0, size - kept + 1, 2))
+        window = (slice(top, top + kept), slice(left, left + kept))
+        return _Change(
+            lambda pixels: _enlarge(pixels[window], size), f"kept {kept} of {size}", (left, top)
+        )
+    return _Change(lambda pixels: pixels)
 
 
-def _draw_mirror(rng: np.random.Generator) -> int:
-    """Quarter turns that follow a reflection of left and right."""
-    return int(rng.integers(0, 4))
+def _recompress(pixels: NDArray[Any], quality: int) -> NDArray[Any]:
+    """An image after JPEG; a mask as it is."""
+    if pixels.dtype == np.bool_:
+        return pixels
+    coded = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), dtype=np.uint8)[..., ::-1]
 
 
-def _draw_quality(rng: np.random.Generator) -> int:
-    """JPEG quality in percent."""
-    return int(rng.integers(60, 91))
-
-
-def _draw_crop(rng: np.random.Generator, size: int) -> tuple[int, int, int]:
-    """Side kept, and the left and upper margin cut off."""
-    kept = size - max(round(size * rng.uniform(0.03, 0.09)), 1)
-    left, top = rng.integers(0, size - kept + 1, 2)
-    return kept, int(left), int(top)
+def _enlarge(pixels: NDArray[Any], size: int) -> NDArray[Any]:
+    """An image or a mask, resized to `size` by a method that is the same to the bit everywhere."""
+    if pixels.dtype == np.bool_:
+        small = pixels.astype(np.uint8)
+        return np.asarray(
+            cv2.resize(small, (size, size), interpolation=cv2.INTER_NEAREST_EXACT) > 0
+        )
+    return np.asarray(cv2.resize(pixels, (size, size), interpolation=cv2.INTER_LINEAR_EXACT))
 
 
 def _draw_shift(rng: np.random.Generator, size: int) -> tuple[int, int]:

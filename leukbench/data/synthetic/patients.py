@@ -30,28 +30,16 @@ def stream(config: SyntheticConfig, *key: int) -> np.random.Generator:
 
 @dataclass(frozen=True)
 class Morphology:
-    """How leukocytes of one class look; lengths in micrometres.
-
-    Attributes
-    ----------
-    diameter, nuclear_fraction : float
-        Mean diameter of the cell, and area of the nucleus over area of the cell.
-    density, grain, contrast : float
-        Chromatin: mean amount of stain, size of the clumps, and their relative depth.
-    nucleoli, prominence : float
-        Mean number of nucleoli, and how much paler than the chromatin they are (0 to 1).
-    irregularity : float
-        Relative amplitude of the folds of the nuclear outline.
-    """
+    """How leukocytes of one class look; lengths in micrometres."""
 
     diameter: float
-    nuclear_fraction: float
-    density: float
-    grain: float
-    contrast: float
-    nucleoli: float
-    prominence: float
-    irregularity: float
+    nuclear_fraction: float  # area of the nucleus over area of the cell
+    density: float  # chromatin: mean amount of stain
+    grain: float  # size of its clumps
+    contrast: float  # their relative depth
+    nucleoli: float  # mean number
+    prominence: float  # how much paler than the chromatin they are, 0 to 1
+    irregularity: float  # relative amplitude of the folds of the nuclear outline
 
 
 MORPHOLOGY = {
@@ -64,34 +52,17 @@ MORPHOLOGY = {
 
 @dataclass(frozen=True)
 class Patient:
-    """What all images of one patient share.
+    """What all images of one patient share; lengths in micrometres."""
 
-    Attributes
-    ----------
-    stains : numpy.ndarray
-        Optical density per unit of red cell, cytoplasm and nucleus (rows) for R, G, B; ``(3, 3)``.
-    lamp : numpy.ndarray
-        Grey level of empty background in R, G, B.
-    tilt : numpy.ndarray
-        Fall of the light along x and y over half the field, and towards the corners.
-    blur : float
-        Standard deviation of the defocus in micrometres.
-    red_cover, red_diameter, pallor, clumping : float
-        Red cells: share of the field, diameter in micrometres, depth of the central pallor (0 to
-        1), and the chance that a cell lies against another.
-    leukocyte_size : float
-        Factor on the diameter of leukocytes.
-    """
-
-    stains: NDArray[np.float64]
-    lamp: NDArray[np.float64]
-    tilt: NDArray[np.float64]
-    blur: float
-    red_cover: float
+    stains: NDArray[np.float64]  # density of red cell, cytoplasm, nucleus (rows) for R, G, B
+    lamp: NDArray[np.float64]  # grey level of empty background in R, G, B
+    tilt: NDArray[np.float64]  # fall of the light along x, y, and towards the corners
+    blur: float  # standard deviation of the defocus
+    red_cover: float  # share of the field
     red_diameter: float
-    pallor: float
-    clumping: float
-    leukocyte_size: float
+    pallor: float  # depth of a red cell's central pallor, 0 to 1
+    clumping: float  # chance that a red cell lies against another
+    leukocyte_size: float  # factor on the diameter
 
 
 def draw_patient(config: SyntheticConfig, label: str, patient: int) -> Patient:

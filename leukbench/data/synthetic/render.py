@@ -21,39 +21,17 @@ _ATTENUATION = np.exp(-np.arange(4 * _STEPS) / _STEPS).astype(np.float32)
 
 
 class Smear(NamedTuple):
-    """A rendered field of view.
-
-    Attributes
-    ----------
-    image : numpy.ndarray
-        uint8, ``(size, size, 3)``, channels red, green, blue.
-    mask : numpy.ndarray
-        bool, ``(size, size)``: where leukocytes are, known exactly, platelets not counted.
-    """
+    """A rendered field of view."""
 
     image: NDArray[np.uint8]
+    """``(size, size, 3)``, channels red, green, blue."""
     mask: NDArray[np.bool_]
+    """Where leukocytes are, known exactly, platelets not counted."""
 
 
 def render_image(config: SyntheticConfig, label: str, patient: int, image: int) -> Smear:
-    """Render one image.
+    """Render one image of a patient, counted from 0: the same pixels whatever was rendered before.
 
-    Parameters
-    ----------
-    config : SyntheticConfig
-        Size, seed and strength of the effects.
-    label : str
-        One of `CLASSES`.
-    patient, image : int
-        Number of the patient in the class, and of the image of that patient, from 0.
-
-    Returns
-    -------
-    Smear
-        The same pixels whatever else was rendered before.
-
-    Examples
-    --------
     >>> smear = render_image(SyntheticConfig(size=64), "Pro", patient=0, image=0)
     >>> smear.image.shape, smear.mask.shape
     ((64, 64, 3), (64, 64))

@@ -22,18 +22,12 @@ _Draw = Callable[[np.random.Generator, float, float], cells.Sprite]
 
 @dataclass(frozen=True)
 class Scene:
-    """Stain on the glass.
-
-    Attributes
-    ----------
-    stain : numpy.ndarray
-        Units of red-cell, cytoplasm and nucleus stain, float32, ``(3, height, width)``.
-    cover : numpy.ndarray
-        Leukocytes, 0 outside to 1 inside, float32, ``(height, width)``.
-    """
+    """Stain on the glass."""
 
     stain: NDArray[np.float32]
+    """Units of red-cell, cytoplasm and nucleus stain, ``(3, height, width)``."""
     cover: NDArray[np.float32]
+    """Leukocytes, 0 outside to 1 inside, ``(height, width)``."""
 
 
 def draw_scene(

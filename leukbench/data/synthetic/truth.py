@@ -16,21 +16,13 @@ TRUTH_FILE = "leukbench-synthetic.json"
 
 @dataclass(frozen=True)
 class Truth:
-    """What is known of a synthetic dataset.
-
-    Attributes
-    ----------
-    config : SyntheticConfig
-        What it was made from.
-    groups : dict of str to str
-        Patient of every file, by its path below the folder.
-    pairs : tuple of PlantedPair
-        All pairs of files that show the same content.
-    """
+    """What is known of a synthetic dataset."""
 
     config: SyntheticConfig
     groups: dict[str, str]
+    """Patient of every file, by its path below the folder."""
     pairs: tuple[PlantedPair, ...]
+    """All pairs of files that show the same content."""
 
     def to_json(self) -> str:
         """The truth as a JSON text; one line for each image and pair."""
@@ -38,8 +30,10 @@ class Truth:
             '{"schema_version": 1',
             f'"config": {json.dumps(self.config.to_dict())}',
             '"groups": '
-            + _spread("{}", [f"{json.dumps(k)}: {json.dumps(v)}" for k, v in self.groups.items()]),
-            '"pairs": ' + _spread("[]", [json.dumps(asdict(pair)) for pair in self.pairs]),
+            + _one_a_line(
+                "{}", [f"{json.dumps(k)}: {json.dumps(v)}" for k, v in self.groups.items()]
+            ),
+            '"pairs": ' + _one_a_line("[]", [json.dumps(asdict(pair)) for pair in self.pairs]),
         ]
         return ",\n".join(lines) + "}\n"
 
@@ -79,5 +73,5 @@ def load_truth(folder: Path | str) -> Truth:
         ) from error
 
 
-def _spread(brackets: str, lines: list[str]) -> str:
+def _one_a_line(brackets: str, lines: list[str]) -> str:
     return brackets[0] + "".join(f"\n  {x}," for x in lines)[:-1] + "\n" * bool(lines) + brackets[1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -16,33 +15,26 @@ from leukbench.data.synthetic.config import RENDERER, SyntheticConfig
 from leukbench.data.synthetic.copies import Item, plan, render_item
 from leukbench.data.synthetic.truth import TRUTH_FILE, Truth, load_truth, tell_truth
 from leukbench.errors import DataError
+from leukbench.files import write_bytes, write_text
 
 MASK_FOLDER = ".masks"
 """Where masks go: hidden, so that no loader takes it for a class."""
 
 
 class Synthesized(NamedTuple):
-    """A dataset in memory.
-
-    Attributes
-    ----------
-    images : iterator of numpy.ndarray
-        uint8, ``(size, size, 3)``, channels red, green, blue, rendered as they are asked for.
-    labels, patients, paths : numpy.ndarray
-        Class, patient, and the path that `write_dataset` would use, shape ``(n,)``.
-    """
+    """A dataset in memory; labels, patients and paths have shape ``(n,)``."""
 
     images: Iterator[NDArray[np.uint8]]
+    """``(size, size, 3)``, channels red, green, blue, rendered as they are asked for."""
     labels: NDArray[np.str_]
     patients: NDArray[np.str_]
     paths: NDArray[np.str_]
+    """Where `write_dataset` would write them."""
 
 
 def synthesize(config: SyntheticConfig) -> Synthesized:
     """Render a dataset without writing it.
 
-    Examples
-    --------
     >>> made = synthesize(SyntheticConfig(images_per_class=1, size=64))
     >>> made.labels.tolist(), made.patients.tolist()
     (['Benign', 'Early', 'Pre', 'Pro'], ['p001', 'p009', 'p017', 'p025'])
@@ -91,25 +83,21 @@ def write_dataset(
     truth = tell_truth(config)
     try:
         _claim(root, truth)
-        items, _ = plan(config)
-        for label in sorted({item.label for item in items}):
-            (root / label).mkdir(exist_ok=True)
-            if masks:
-                (root / MASK_FOLDER / label).mkdir(parents=True, exist_ok=True)
-        missing = [
-            item
-            for item in items
-            if not (root / item.path).exists()
-            or (masks and not (root / MASK_FOLDER / item.path).exists())
-        ]
-        joblib.Parallel(n_jobs=jobs, batch_size=16 if jobs != 1 else "auto")(
-            joblib.delayed(_write_item)(root, config, item, masks) for item in missing
-        )
     except OSError as error:
         raise DataError(
             f"{error.filename or root} cannot be written ({error.strerror}): choose another "
             "folder, or mend its permissions and free space."
         ) from error
+    items, _ = plan(config)
+    missing = [
+        item
+        for item in items
+        if not (root / item.path).exists()
+        or (masks and not (root / MASK_FOLDER / item.path).exists())
+    ]
+    joblib.Parallel(n_jobs=jobs, batch_size=16 if jobs != 1 else "auto")(
+        joblib.delayed(_write_item)(root, config, item, masks) for item in missing
+    )
     return truth
 
 
@@ -122,27 +110,17 @@ def _claim(root: Path, truth: Truth) -> None:
                 f"{root} holds a synthetic dataset of another configuration or renderer: choose "
                 "another folder."
             )
-        return
-    if any(not entry.name.startswith(".") for entry in root.iterdir()):
+    elif any(not entry.name.startswith(".") for entry in root.iterdir()):
         raise DataError(f"{root} holds other files: choose a new or empty folder.")
-    _replace(root / TRUTH_FILE, truth.to_json().encode("utf-8"))
+    else:
+        write_text(root / TRUTH_FILE, truth.to_json())
 
 
 def _write_item(root: Path, config: SyntheticConfig, item: Item, masks: bool) -> None:
     smear = render_item(config, item)
-    options = [cv2.IMWRITE_PNG_COMPRESSION, 1]
-    coded = cv2.imencode(".png", cv2.cvtColor(smear.image, cv2.COLOR_RGB2BGR), options)[1]
-    _replace(root / item.path, coded.tobytes())
+    colours = cv2.cvtColor(smear.image, cv2.COLOR_RGB2BGR)
+    coded = cv2.imencode(".png", colours, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
+    write_bytes(root / item.path, coded.tobytes())
     if masks:
         coded = cv2.imencode(".png", smear.mask.astype(np.uint8) * 255)[1]
-        _replace(root / MASK_FOLDER / item.path, coded.tobytes())
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write under a temporary name, then rename: the file is whole or not there."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        write_bytes(root / MASK_FOLDER / item.path, coded.tobytes())

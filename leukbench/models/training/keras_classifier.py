@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import KW_ONLY, dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,22 +21,27 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+import leukbench.models.training.layers  # noqa: F401  registers layers that saved networks hold
 from leukbench.errors import UsageError
-from leukbench.models.arrays import check_images
+from leukbench.models.input_images import check_images
 from leukbench.models.training.batches import batches, shuffled_batches
+from leukbench.models.training.cost import layer_table, model_flops
 from leukbench.models.training.fused_adam import FusedAdam
-from leukbench.models.training.keras_cost import layer_table, model_flops
 from leukbench.models.training.weight_gradients import multiply_on_small_maps
 
 Images = NDArray[np.uint8]
 Pair = tuple[Any, ArrayLike]
+OnEpoch = Callable[[int, dict[str, float]], None]
 
 CURVE_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "monitored")
-OPTIMIZERS = ("adam", "adamw", "sgd")
-SCHEDULES = ("constant", "cosine")
-PRECISIONS = ("float32", "mixed_bfloat16")
+CHOICES = {
+    "optimizer": ("adam", "adamw", "sgd"),
+    "schedule": ("constant", "cosine"),
+    "precision": ("float32", "mixed_bfloat16"),
+}
 
 
+@dataclass(eq=False, repr=False)
 class KerasClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A network as a scikit-learn classifier over uint8 images.
 
@@ -52,7 +58,7 @@ class KerasClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     options : dict, optional
         Options of ``layers``.
     epochs, batch_size : int
-        How long, and how many images a step.
+        Passes over the training images, and images a step.
     learning_rate : float
         Of the first epoch.
     optimizer : {"adam", "adamw", "sgd"}
@@ -80,47 +86,30 @@ class KerasClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     model_ : keras.Model
         The trained network.
     history_ : pandas.DataFrame
-        One row an epoch: epoch (from 1), loss, accuracy, val_loss, val_accuracy, monitored. The
-        ``val_`` columns are of the validation part, else of the part given to be watched, as
-        ``monitored`` says (``validation``, ``test``, or empty).
+        One row an epoch, with `CURVE_COLUMNS`. The ``val_`` columns are of the validation data, else
+        of the data given to be monitored, as ``monitored`` says (``validation``, ``test``, or empty).
     diverged_ : bool
-        True where the loss was no number; training stopped there.
+        True where the loss became NaN or infinite; training stopped there.
     n_parameters_, flops_ : int
         Parameters, and floating-point operations of a forward pass over one image.
     layer_table_ : list of dict
-        name, type, output_shape, parameters of each layer.
+        What `leukbench.models.training.cost.layer_table` says of the network.
     """
 
-    def __init__(
-        self,
-        layers: str | Callable[..., Any],
-        *,
-        options: Mapping[str, Any] | None = None,
-        epochs: int = 30,
-        batch_size: int = 64,
-        learning_rate: float = 1e-3,
-        optimizer: str = "adam",
-        weight_decay: float = 0.0,
-        schedule: str = "constant",
-        patience: int | None = None,
-        precision: str = "float32",
-        jit_compile: bool = False,
-        auxiliary_weight: float = 0.3,
-        random_state: Any = None,
-    ) -> None:
-        self.layers = layers
-        self.options = options
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.optimizer = optimizer
-        self.weight_decay = weight_decay
-        self.schedule = schedule
-        self.patience = patience
-        self.precision = precision
-        self.jit_compile = jit_compile
-        self.auxiliary_weight = auxiliary_weight
-        self.random_state = random_state
+    layers: str | Callable[..., Any]
+    _: KW_ONLY
+    options: Mapping[str, Any] | None = None
+    epochs: int = 30
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    optimizer: str = "adam"
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    patience: int | None = None
+    precision: str = "float32"
+    jit_compile: bool = False
+    auxiliary_weight: float = 0.3
+    random_state: Any = None
 
     def fit(
         self,
@@ -128,36 +117,22 @@ class KerasClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         y: ArrayLike,
         validation_data: Pair | None = None,
         monitor_data: Pair | None = None,
-        on_epoch: Callable[[int, dict[str, float]], None] | None = None,
+        on_epoch: OnEpoch | None = None,
     ) -> KerasClassifier:
-        """Train the network from scratch.
+        """Train the network from its initial weights, on images (n, height, width, channels).
 
-        Parameters
-        ----------
-        X : numpy.ndarray of uint8, shape (n, height, width, channels)
-            Training images.
-        y : array of shape (n,)
-            Their labels, text or numbers.
-        validation_data : tuple of (X, y), optional
-            Held-out images that early stopping may use.
-        monitor_data : tuple of (X, y), optional
-            Images whose loss and accuracy are recorded after each epoch and nothing else. Ignored
-            where there are validation data.
-        on_epoch : callable, optional
-            Called after each epoch with its number (from 1) and its row of the curve.
-
-        Returns
-        -------
-        KerasClassifier
-            Itself.
+        Early stopping may use the images and labels of ``validation_data``. Of ``monitor_data`` loss
+        and accuracy are recorded after each epoch and nothing else; they are ignored where there are
+        validation data. ``on_epoch`` gets the number of each epoch (from 1) and its row of the curve.
         """
         self._check_parameters()
         images = check_images(X)
         self.classes_, targets = np.unique(np.asarray(y), return_inverse=True)
         if len(targets) != len(images):
             raise UsageError(f"There are {len(images)} images and {len(targets)} labels.")
-        monitored = "validation" if validation_data is not None else "test"
-        held_out = validation_data if validation_data is not None else monitor_data
+        monitored, held_out = "validation", validation_data
+        if held_out is None:
+            monitored, held_out = "" if monitor_data is None else "test", monitor_data
 
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         keras.utils.set_random_seed(seed)
@@ -165,17 +140,13 @@ class KerasClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             network = self._compiled(images)
             heads = len(network.outputs)
             head = f"{network.output_names[0]}_" if heads > 1 else ""
-            curve = _Curve(head, "" if held_out is None else monitored, on_epoch)
+            curve = _Curve(head, monitored, on_epoch)
             callbacks: list[Any] = [keras.callbacks.TerminateOnNaN(), curve]
             if self.patience is not None and validation_data is not None:
-                callbacks.append(
-                    keras.callbacks.EarlyStopping(
-                        monitor=f"val_{head}loss",
-                        mode="min",
-                        patience=self.patience,
-                        restore_best_weights=True,
-                    )
+                best = keras.callbacks.EarlyStopping(
+                    f"val_{head}loss", patience=self.patience, mode="min", restore_best_weights=True
                 )
+                callbacks.append(best)
             network.fit(
                 shuffled_batches(
                     images, _repeat(targets, heads), batch_size=self.batch_size, seed=seed
@@ -186,20 +157,15 @@ class KerasClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 shuffle=False,  # the batches are
                 verbose=0,
             )
-        self.model_ = network if heads == 1 else keras.Model(network.inputs[0], network.outputs[0])
         self.history_ = pd.DataFrame(curve.rows, columns=list(CURVE_COLUMNS))
         self.diverged_ = not bool(np.isfinite(self.history_["loss"]).all())
-        self._describe()
-        return self
+        trained = network if heads == 1 else keras.Model(network.inputs[0], network.outputs[0])
+        return self._hold(trained)
 
     def predict_proba(self, X: Images) -> NDArray[np.float64]:
-        """Probability of each class.
+        """Probabilities, shape (n, classes), columns in the order of ``classes_``; rows sum to 1.
 
-        Returns
-        -------
-        numpy.ndarray of float64, shape (n, classes)
-            Rows sum to 1, columns are in the order of ``classes_``. A network that diverged knows
-            nothing: where it gives no number, all classes are equally probable.
+        Where a network that diverged gives NaN, all classes are equally probable.
         """
         check_is_fitted(self, "model_")
         images = check_images(X)
@@ -213,32 +179,19 @@ class KerasClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
     def save(self, path: str | Path) -> Path:
-        """Write the trained network in Keras' own format.
-
-        Parameters
-        ----------
-        path : str or Path
-            A file name that ends in ``.keras``.
-        """
+        """Write the trained network in Keras' own format; `path` ends in ``.keras``."""
         check_is_fitted(self, "model_")
         self.model_.save(path)
         return Path(path)
 
     def load(self, path: str | Path, classes: ArrayLike) -> KerasClassifier:
-        """Take the trained network from a file that `save` wrote.
+        """Take the network from a file that `save` wrote, and the ``classes_`` of that estimator.
 
-        Parameters
-        ----------
-        path : str or Path
-            The ``.keras`` file. Code in it is not run.
-        classes : array of labels
-            ``classes_`` of the estimator that was saved.
+        Code in the file is not run.
         """
-        self._architecture()  # imports the module, which registers layers of its own
-        self.model_ = keras.saving.load_model(path, compile=False, safe_mode=True)
+        self._architecture()  # imports the module, which may register layers of its own
         self.classes_ = np.asarray(classes)
-        self._describe()
-        return self
+        return self._hold(keras.saving.load_model(path, compile=False, safe_mode=True))
 
     def build(self, shape: tuple[int, int, int], classes: int) -> Any:
         """The untrained network for images of this shape, auxiliary heads included."""
@@ -249,8 +202,8 @@ class KerasClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if callable(self.layers):
             return self.layers
         module, _, function = self.layers.partition(":")
-        found: Callable[..., Any] = getattr(import_module(module), function)
-        return found
+        architecture: Callable[..., Any] = getattr(import_module(module), function)
+        return architecture
 
     def _compiled(self, images: Images) -> Any:
         network = self.build(images.shape[1:], len(self.classes_))
@@ -282,44 +235,39 @@ class KerasClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _held_out(self, pair: Pair, heads: int) -> Any:
         labels = np.asarray(pair[1])
-        unknown = np.setdiff1d(labels, self.classes_)
-        if len(unknown):
+        unseen = np.setdiff1d(labels, self.classes_)
+        if len(unseen):
             raise UsageError(
-                f"The held-out images have the class {unknown[0]!s}, which no training image has: "
+                f"The held-out images have the class {unseen[0]!s}, which no training image has: "
                 "split the data another way."
             )
         targets = _repeat(np.searchsorted(self.classes_, labels), heads)
         return batches(check_images(pair[0]), targets, batch_size=self.batch_size)
 
-    def _describe(self) -> None:
-        self.n_parameters_ = int(self.model_.count_params())
-        self.flops_ = model_flops(self.model_)
-        self.layer_table_ = layer_table(self.model_)
+    def _hold(self, trained: Any) -> KerasClassifier:
+        self.model_ = trained
+        self.n_parameters_ = int(trained.count_params())
+        self.flops_ = model_flops(trained)
+        self.layer_table_ = layer_table(trained)
+        return self
 
     def _check_parameters(self) -> None:
-        for name, allowed in (
-            ("optimizer", OPTIMIZERS),
-            ("schedule", SCHEDULES),
-            ("precision", PRECISIONS),
-        ):
-            if getattr(self, name) not in allowed:
-                raise UsageError(
-                    f"{name} is {getattr(self, name)!r}: use one of {', '.join(allowed)}."
-                )
+        for name, allowed in CHOICES.items():
+            value = getattr(self, name)
+            if value not in allowed:
+                raise UsageError(f"`{name}={value}` does not fit: use {' or '.join(allowed)}.")
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}: use at least 1.")
+                raise UsageError(f"`{name}={getattr(self, name)}` does not fit: use at least 1.")
 
 
 class _Curve(keras.callbacks.Callback):  # type: ignore[misc]
-    """Records the learning curve of the main head (its log prefix) and passes each epoch on."""
+    """Records the learning curve of the main output and calls ``on_epoch``.
 
-    def __init__(
-        self,
-        head: str,
-        monitored: str,
-        on_epoch: Callable[[int, dict[str, float]], None] | None,
-    ) -> None:
+    ``head`` is what Keras puts before the names of that output's metrics.
+    """
+
+    def __init__(self, head: str, monitored: str, on_epoch: OnEpoch | None) -> None:
         super().__init__()
         self.rows: list[dict[str, Any]] = []
         self._head = head
@@ -327,16 +275,10 @@ class _Curve(keras.callbacks.Callback):  # type: ignore[misc]
         self._on_epoch = on_epoch
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        found = logs or {}
-
-        def value(part: str, metric: str) -> float:
-            return float(found.get(f"{part}{self._head}{metric}", np.nan))
-
         numbers = {
-            "loss": value("", "loss"),
-            "accuracy": value("", "accuracy"),
-            "val_loss": value("val_", "loss"),
-            "val_accuracy": value("val_", "accuracy"),
+            part + metric: float((logs or {}).get(f"{part}{self._head}{metric}", np.nan))
+            for part in ("", "val_")
+            for metric in ("loss", "accuracy")
         }
         self.rows.append({"epoch": epoch + 1, **numbers, "monitored": self._monitored})
         if self._on_epoch is not None:

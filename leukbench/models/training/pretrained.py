@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leukbench.errors import DataError, UsageError
-from leukbench.models.training.keras_cost import walk_layers
+from leukbench.models.training.cost import walk_layers
 
 Arrays = list[NDArray[Any]]
 
@@ -37,17 +37,10 @@ _PATHS = {
 
 
 def load_weights(model: Any, network: str, weights: str) -> None:
-    """Put trained weights into a network that was just built.
+    """Put trained weights into a Keras model that was just built, at native size, as ``network``.
 
-    Parameters
-    ----------
-    model : keras.Model
-        The network, at native size with three channels.
-    network : str
-        Its name, such as ``alexnet``.
-    weights : str
-        ``imagenet``, or the name of a file: a whole Keras model (``.keras`` or ``.h5``) in the form
-        of ``keras.applications``, or torchvision's weights (``.safetensors``).
+    ``weights`` is ``imagenet`` or the name of a file: a whole Keras model (``.keras`` or ``.h5``) in the
+    form of ``keras.applications``, or torchvision's weights (``.safetensors``).
 
     Raises
     ------
@@ -56,28 +49,26 @@ def load_weights(model: Any, network: str, weights: str) -> None:
     DataError
         Where a file is missing, unreadable or of another network, or nothing can be fetched.
     """
-    if weights == "imagenet":
-        _from_keras(model, network, _fetched(network), "ImageNet's weights")
-        return
     path = Path(weights)
-    if not path.is_file():
+    if weights == "imagenet":
+        stored = _keras_arrays(network, _fetched(network))
+    elif not path.is_file():
         raise DataError(
-            f"{weights} is no file: weights is none, imagenet, or a .keras, .h5 or .safetensors "
+            f"{weights} is no file: `weights` takes none, imagenet, or a .keras, .h5 or .safetensors "
             "file."
         )
-    if path.suffix == ".safetensors":
-        _from_torchvision(model, network, path)
+    elif path.suffix == ".safetensors":
+        stored = _torchvision_arrays(_weighted(model), network, path)
     elif path.suffix in (".keras", ".h5"):
-        try:
-            source = keras.saving.load_model(path, compile=False)
-        except Exception as error:
-            raise DataError(
-                f"{path} cannot be read as a Keras model ({_first_line(error)}): save it by "
-                "model.save(...)."
-            ) from error
-        _from_keras(model, network, source, str(path))
+        stored = _keras_arrays(network, _read_keras(path))
     else:
         raise UsageError(f"{path} is no .keras, .h5 or .safetensors file: convert it to one.")
+    _put(
+        _weighted(model),
+        stored,
+        network,
+        "ImageNet's weights" if weights == "imagenet" else weights,
+    )
 
 
 def _fetched(network: str) -> Any:
@@ -106,15 +97,25 @@ def _weighted(model: Any) -> list[Any]:
     ]
 
 
-def _from_keras(model: Any, network: str, source: Any, origin: str) -> None:
-    found = [layer.get_weights() for layer in _weighted(source)]
-    if network.startswith("vgg") and found:
+def _read_keras(path: Path) -> Any:
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except Exception as error:
+        raise DataError(
+            f"{path} cannot be read as a Keras model ({_first_line(error)}): save it by "
+            "model.save(...)."
+        ) from error
+
+
+def _keras_arrays(network: str, source: Any) -> list[Arrays]:
+    stored: list[Arrays] = [layer.get_weights() for layer in _weighted(source)]
+    if network.startswith("vgg") and stored:
         # keras.applications feeds VGG blue, green, red; ours takes red, green, blue.
-        found[0] = [found[0][0][:, :, ::-1, :], *found[0][1:]]
-    _put(_weighted(model), found, network, origin)
+        stored[0] = [stored[0][0][:, :, ::-1, :], *stored[0][1:]]
+    return stored
 
 
-def _from_torchvision(model: Any, network: str, path: Path) -> None:
+def _torchvision_arrays(layers: list[Any], network: str, path: Path) -> list[Arrays]:
     if network not in TORCHVISION:
         raise UsageError(
             f"{path} cannot be converted for {network}: give a .keras file, or imagenet."
@@ -131,19 +132,18 @@ def _from_torchvision(model: Any, network: str, path: Path) -> None:
         raise DataError(
             f"{path} cannot be read as safetensors ({_first_line(error)}): write it again."
         ) from error
-    layers = _weighted(model)
+    if network == "googlenet":
+        names = [_torch_name(layer.name) for layer in layers]
+    else:
+        names = sorted({name.rpartition(".")[0] for name in state}, key=_numbered)
     try:
-        if network == "googlenet":
-            found = [_torch_arrays(state, _torch_name(layer.name)) for layer in layers]
-        else:
-            names = sorted({name.rpartition(".")[0] for name in state}, key=_numbered)
-            found = [_torch_arrays(state, name) for name in names]
+        stored = [_torch_arrays(state, name) for name in names]
     except KeyError as error:
         raise DataError(
             f"{path} has no {error.args[0]}: save torchvision's weights of {network} there."
         ) from error
-    _reorder_first_hidden(layers, found)
-    _put(layers, found, network, str(path))
+    _reorder_first_hidden(layers, stored)
+    return stored
 
 
 def _numbered(name: str) -> tuple[str, int]:
@@ -176,39 +176,37 @@ def _torch_arrays(state: dict[str, NDArray[Any]], name: str) -> Arrays:
     return [kernel, *more]
 
 
-def _reorder_first_hidden(layers: list[Any], found: list[Arrays]) -> None:
+def _reorder_first_hidden(layers: list[Any], stored: list[Arrays]) -> None:
     """Torch flattens maps channel by channel, Keras pixel by pixel."""
-    for number in range(1, min(len(layers), len(found))):
-        before, kernel = layers[number - 1], found[number][0]
+    for number in range(1, min(len(layers), len(stored))):
+        before, kernel = layers[number - 1], stored[number][0]
         if not isinstance(before, keras.layers.Conv2D) or kernel.ndim != 2:
             continue
         maps = before.output.shape[-1]
         side = round((kernel.shape[0] / maps) ** 0.5)
         if side > 1 and maps * side * side == kernel.shape[0]:
             turned = kernel.reshape(maps, side, side, -1).transpose(1, 2, 0, 3)
-            found[number][0] = turned.reshape(kernel.shape)
+            stored[number][0] = turned.reshape(kernel.shape)
 
 
-def _put(layers: list[Any], found: list[Arrays], network: str, origin: str) -> None:
-    """Set the weights layer by layer, after all shapes were compared."""
-    if len(layers) != len(found):
+def _put(layers: list[Any], stored: list[Arrays], network: str, origin: str) -> None:
+    """Set the weights layer by layer, once the shapes of all but the last are seen to fit."""
+    if len(layers) != len(stored):
         raise DataError(
-            f"{origin} has {len(found)} layers with weights, {network} has {len(layers)}: "
+            f"{origin} has {len(stored)} layers with weights, {network} has {len(layers)}: "
             "give the weights of that network."
         )
-    pairs = list(zip(layers, found, strict=True))
-    shapes = [
-        [w.shape for w in layer.weights] == [a.shape for a in arrays] for layer, arrays in pairs
-    ]
-    for (layer, _), same in zip(pairs[:-1], shapes[:-1], strict=True):
-        if not same:
+    fitting = []
+    for layer, arrays in zip(layers, stored, strict=True):
+        if [w.shape for w in layer.weights] == [a.shape for a in arrays]:
+            fitting.append((layer, arrays))
+        elif layer is not layers[-1]:
             raise DataError(
                 f"{origin} has other shapes than {network} at its layer {layer.name}: "
                 "give the weights of that network."
             )
-    for (layer, arrays), same in zip(pairs, shapes, strict=True):
-        if same:
-            layer.set_weights([np.asarray(array) for array in arrays])
+    for layer, arrays in fitting:
+        layer.set_weights([np.asarray(array) for array in arrays])
 
 
 def _first_line(error: Exception) -> str:

@@ -22,17 +22,9 @@ Convolution = Callable[[Any, Any], Any]
 
 
 def multiply_on_small_maps(network: Any) -> list[str]:
-    """Let a network's bfloat16 convolutions on small maps take their weight gradients from a product.
+    """Change a network that is not compiled yet; return the names of the layers that were changed.
 
-    Parameters
-    ----------
-    network : keras.Model
-        Not compiled yet. Layers of other types than ``keras.layers.Conv2D`` keep what they have.
-
-    Returns
-    -------
-    list of str
-        Names of the layers that were changed.
+    Those are its bfloat16 ``keras.layers.Conv2D`` (no subclasses) with at most `POSITIONS` positions.
     """
     changed = [layer for layer in network.layers if _suits(layer)]
     for layer in changed:
@@ -52,12 +44,7 @@ def _suits(layer: Any) -> bool:
 def convolution(strides: Sequence[int], padding: str) -> Convolution:
     """A convolution over images (n, height, width, channels) whose weight gradient is a product.
 
-    Parameters
-    ----------
-    strides : pair of int
-        Down and to the right.
-    padding : {"same", "valid"}
-        As in ``keras.layers.Conv2D``.
+    ``strides`` go down and to the right; ``padding`` is ``same`` or ``valid``, as in Keras.
     """
     steps, rule = list(strides), padding.upper()
 
@@ -73,27 +60,17 @@ def convolution(strides: Sequence[int], padding: str) -> Convolution:
 
         return tf.nn.conv2d(images, kernel, steps, rule), gradients
 
-    found: Convolution = convolve
-    return found
+    return convolve  # type: ignore[no-any-return]
 
 
 def cut_patches(
     images: Any, kernel: Sequence[int], maps: Sequence[int], strides: Sequence[int], padding: str
 ) -> Any:
-    """What a convolution's kernel sees at every position.
+    """What a convolution's kernel sees of images (n, height, width, channels) at every position.
 
-    Parameters
-    ----------
-    images : tensor, shape (n, height, width, channels)
-        Input of the convolution.
-    kernel, maps, strides : pair of int
-        Heights and widths of kernel and output, steps down and to the right.
-    padding : {"SAME", "VALID"}
-        As in ``tf.nn.conv2d``: the odd one of an uneven padding comes last.
-
-    Returns
-    -------
-    tensor, shape (n * rows * columns, kernel height * kernel width * channels)
+    Kernel, output (``maps``) and strides are pairs, height first; ``padding`` is ``SAME`` or
+    ``VALID``, as in ``tf.nn.conv2d``: the odd one of an uneven padding comes last. The shape is
+    (n * positions, kernel height * kernel width * channels).
     """
     ends = [(size - 1) * step + 1 for size, step in zip(maps, strides, strict=True)]
     if padding == "SAME":

@@ -10,7 +10,8 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from leukbench.report.figures.style import INK, finish, new_figure, shortened
+from leukbench.report.figures.spec import FigureSpec
+from leukbench.report.figures.style import INK, new_figure, shortened
 from leukbench.report.formats import count
 from leukbench.report.results import Results
 
@@ -41,27 +42,17 @@ def kind_of(layer: str) -> str:
     return "other"
 
 
-def networks(results: Results) -> dict[str, Sequence[Mapping[str, Any]]]:
-    """Layers of each model that recorded some, in the order of the table."""
-    found: dict[str, Sequence[Mapping[str, Any]]] = {}
-    for name in results.comparison["model"]:
-        layers = next((r.layers for r in results.records[name] if r.layers), None)
-        if layers:
-            found[str(name)] = layers
-    return found
-
-
 def architecture(results: Results) -> Figure:
-    """A bar a layer: its height is the side of the feature map, its colour the kind of layer."""
-    found = networks(results)
-    figure = new_figure(8.8, 1.55 * len(found) + 0.9)
-    axes = figure.subplots(len(found), 1, squeeze=False)[:, 0]
-    for ax, (name, layers) in zip(axes, found.items(), strict=True):
+    """One bar per layer: its height is the side of the feature map, its colour the kind of layer."""
+    by_model = results.layers
+    figure = new_figure(8.8, 1.55 * len(by_model) + 0.9)
+    axes = figure.subplots(len(by_model), 1, squeeze=False)[:, 0]
+    for ax, (name, layers) in zip(axes, by_model.items(), strict=True):
         _network(ax, layers)
         total = sum(int(layer["parameters"]) for layer in layers)
         title = f"{shortened(results.titles[name], 40)}: {count(total)} parameters, {len(layers)} layers"
         ax.set_title(title, loc="left")
-    kinds = {kind_of(str(layer["type"])) for layers in found.values() for layer in layers}
+    kinds = {kind_of(str(layer["type"])) for layers in by_model.values() for layer in layers}
     figure.legend(
         handles=[
             Patch(facecolor=colour, hatch=hatch, edgecolor=INK, linewidth=0.5, label=kind)
@@ -71,7 +62,7 @@ def architecture(results: Results) -> Figure:
         loc="outside lower center",
         ncols=len(kinds),
     )
-    return finish(figure, "Architectures", synthetic=results.folder.synthetic)
+    return figure
 
 
 def _network(ax: Axes, layers: Sequence[Mapping[str, Any]]) -> None:
@@ -97,10 +88,20 @@ def _network(ax: Axes, layers: Sequence[Mapping[str, Any]]) -> None:
     ax.minorticks_off()
     ax.set_xlim(-0.8, len(layers) - 0.2)
     ax.set_xticks([])
-    ax.set_ylabel("side")
+    ax.set_ylabel("side, pixels")
 
 
 def _bar(place: int, side: int) -> list[tuple[float, float]]:
     """Corners of a bar from the lower edge of the axes."""
     left, right = place - 0.425, place + 0.425
     return [(left, _FLOOR), (left, side), (right, side), (right, _FLOOR)]
+
+
+ARCHITECTURE = FigureSpec(
+    name="architecture",
+    title="Architectures",
+    caption="One row per network: one bar per layer, as high as the side of its feature map in "
+    "pixels. The layers stand in each model's section.",
+    draw=architecture,
+    possible=lambda results: bool(results.layers),
+)

@@ -11,7 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from leukbench.report.figures.style import finish, new_figure, shortened, small_multiples
+from leukbench.report.figures.spec import FigureSpec
+from leukbench.report.figures.style import new_figure, shortened, small_multiples
+from leukbench.report.formats import mean_count
 from leukbench.report.results import Results
 
 _INCHES_A_LETTER = 0.07
@@ -27,8 +29,15 @@ def confusion(results: Results) -> Figure:
     labels = [shortened(name, 12) for name in classes]
     longest = max(map(len, labels))
     room = 0.45 + _INCHES_A_LETTER * longest
+    trials = "" if len(results.trials) == len(names) else ", means over seeds"
     figure, axes = small_multiples(
-        len(names), columns, (side, side), left=room, bottom=room if longest > _UPRIGHT else 0.6
+        len(names),
+        f"Confusion matrices: percent of the true class (images{trials})",
+        ("predicted class", "true class"),
+        columns,
+        (side, side),
+        left=room,
+        bottom=room if longest > _UPRIGHT else 0.6,
     )
     for ax, name in zip(axes, names, strict=True):
         _matrix(ax, results.confusion[name])
@@ -37,14 +46,7 @@ def confusion(results: Results) -> Figure:
         ax.tick_params(axis="y", labelsize=7)
     for ax in axes[:1]:
         _cell_ticks(ax, labels, labels)
-    figure.supylabel("true class", fontsize=9)
-    figure.supxlabel("predicted class", fontsize=9)
-    trials = "" if len(results.trials) == len(names) else ", means over seeds"
-    return finish(
-        figure,
-        f"Confusion: percent of the true class (images{trials})",
-        synthetic=results.folder.synthetic,
-    )
+    return figure
 
 
 def _matrix(ax: Axes, counts: pd.DataFrame) -> None:
@@ -86,8 +88,7 @@ def _cell_ticks(ax: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
 def _cell(share: float, number: float, small: bool) -> str:
     if small:
         return f"{share:.0f}" if number else ""
-    images = f"{number:.0f}" if number == round(number) else f"{number:.1f}"
-    return f"{share:.0f} %\n({images})"
+    return f"{share:.0f} %\n({mean_count(number)})"
 
 
 def per_class(results: Results) -> Figure:
@@ -113,4 +114,20 @@ def per_class(results: Results) -> Figure:
             [shortened(results.titles[name], 30) for name in order],
             [shortened(name, 14) for name in classes],
         )
-    return finish(figure, "Each class against the rest", synthetic=results.folder.synthetic)
+    return figure
+
+
+CONFUSION = FigureSpec(
+    name="confusion",
+    title="Confusion matrices",
+    caption="One matrix per model: rows are true, columns predicted classes; percent of the row, and "
+    "images in brackets. The numbers stand in each model's section.",
+    draw=confusion,
+)
+PER_CLASS = FigureSpec(
+    name="per_class",
+    title="Sensitivity and specificity of each class",
+    caption="Sensitivity and specificity, in percent, of each class against the rest; one row per "
+    "model.",
+    draw=per_class,
+)

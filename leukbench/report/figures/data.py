@@ -1,4 +1,4 @@
-"""The way of the images: samples of each class, and how many went where."""
+"""The data: samples of each class, and how many images went into which part."""
 
 from __future__ import annotations
 
@@ -9,47 +9,31 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from leukbench.report.figures.style import CLASS_COLOURS, INK, finish, new_figure, shortened
+from leukbench.report.figures.spec import FigureSpec
+from leukbench.report.figures.style import CLASS_COLOURS, INK, new_figure, shortened, show_file
 from leukbench.report.results import Results
 
-SAMPLES = 5
+SAMPLES_A_CLASS = 5
 _PARTS = ("train", "validation", "test")
 _HATCHES = ("", "//", "\\\\", "xx", "--", "||", "++", "/")
-
-
-def show_image(ax: Axes, path: Path) -> None:
-    """Show a picture without axes, at most 224 pixels wide."""
-    import cv2
-
-    from leukbench.data.preprocess import read_image
-
-    image = read_image(path)
-    largest = max(image.shape[:2])
-    if largest > 224:
-        scale = 224 / largest
-        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    ax.imshow(image[:, :, ::-1])
-    ax.set_xticks([])
-    ax.set_yticks([])
-    ax.spines[:].set_visible(False)
 
 
 def samples(results: Results, images_root: Path) -> Figure:
     """Pictures of each class, evenly spaced over its files."""
     split = results.folder.split
     files = split.drop_duplicates("image").groupby("label")["image"].apply(sorted)
-    figure = new_figure(1.5 * SAMPLES + 0.6, 1.5 * len(files) + 0.5)
-    grid = figure.subplots(len(files), SAMPLES, squeeze=False)
+    figure = new_figure(1.5 * SAMPLES_A_CLASS + 0.6, 1.5 * len(files) + 0.5)
+    grid = figure.subplots(len(files), SAMPLES_A_CLASS, squeeze=False)
     for row, (label, names) in enumerate(files.items()):
-        chosen = np.unique(np.linspace(0, len(names) - 1, SAMPLES).round().astype(int))
-        for column in range(SAMPLES):
+        chosen = np.unique(np.linspace(0, len(names) - 1, SAMPLES_A_CLASS).round().astype(int))
+        for column in range(SAMPLES_A_CLASS):
             ax = grid[row, column]
             if column < len(chosen):
-                show_image(ax, images_root / names[chosen[column]])
+                show_file(ax, images_root / names[chosen[column]])
             else:
                 ax.set_visible(False)
         grid[row, 0].set_ylabel(shortened(str(label), 16))
-    return finish(figure, "Samples of each class", synthetic=results.folder.synthetic)
+    return figure
 
 
 def data_flow(results: Results) -> Figure:
@@ -86,7 +70,7 @@ def data_flow(results: Results) -> Figure:
     bars.legend(
         loc="upper center", bbox_to_anchor=(0.45, -0.28), ncols=min(4, len(classes)), fontsize=8
     )
-    return finish(figure, "How many images went where", synthetic=results.folder.synthetic)
+    return figure
 
 
 def _steps(ax: Axes, results: Results, used: int) -> None:
@@ -117,3 +101,24 @@ def _steps(ax: Axes, results: Results, used: int) -> None:
             "", (0.5, below + 0.13), (0.5, above - 0.13),
             arrowprops={"arrowstyle": "-|>", "color": INK},
         )  # fmt: skip
+
+
+def _has_split(results: Results) -> bool:
+    return not results.folder.split.empty
+
+
+DATA_FLOW = FigureSpec(
+    name="data_flow",
+    title="How many images went where",
+    caption="From the files through preprocessing to the parts of the split, by class.",
+    draw=data_flow,
+    possible=_has_split,
+)
+SAMPLES = FigureSpec(
+    name="samples",
+    title="Samples of each class",
+    caption="Five images of each class, evenly spaced over its files.",
+    draw=samples,
+    possible=_has_split,
+    images="required",
+)

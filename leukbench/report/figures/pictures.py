@@ -1,4 +1,4 @@
-"""Single images: what the best model says of some, and those that most models get wrong."""
+"""Single images: those that most models get wrong, what the best one predicts, Grad-CAM."""
 
 from __future__ import annotations
 
@@ -8,85 +8,63 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from leukbench.report.figures.data import show_image
-from leukbench.report.figures.style import CLASS_COLOURS, finish, new_figure, shortened
-from leukbench.report.results import Results
+from leukbench.report.figures.spec import FigureSpec
+from leukbench.report.figures.style import (
+    CLASS_COLOURS,
+    new_figure,
+    shortened,
+    show_file,
+    show_picture,
+)
+from leukbench.report.hardest import hardest_images
+from leukbench.report.results import Results, rows_of
+from leukbench.score.arrays import PROBABILITY_PREFIX
 
 EXAMPLES = 4
-HARDEST = 20
-
-
-def hardest_images(results: Results) -> pd.DataFrame:
-    """Test images by how many of the ranked models get them wrong.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``image``, ``label`` (true class), ``wrong`` (mean over models of the share of trials
-        in which the prediction is wrong, 0..1), ``models`` (models that tested it), ``called`` (the
-        class that is most often predicted), hardest first.
-    """
-    names = set(results.ranked["model"])
-    frames = [
-        trial.frame[["image", "y_true", "y_pred"]].assign(model=trial.model)
-        for trial in results.trials
-        if trial.model in names
-    ]
-    if not frames:
-        return pd.DataFrame(columns=["image", "label", "wrong", "models", "called"])
-    every = pd.concat(frames, ignore_index=True)
-    every["wrong"] = (every["y_true"] != every["y_pred"]).astype(float)
-    by_model = every.groupby(["image", "model"])["wrong"].mean().groupby("image")
-    table = pd.DataFrame({"wrong": by_model.mean(), "models": by_model.size()})
-    table["label"] = every.drop_duplicates("image").set_index("image")["y_true"]
-    votes = every.groupby(["image", "y_pred"]).size().reset_index(name="votes")
-    votes = votes.sort_values(["votes", "y_pred"], ascending=[False, True])
-    table["called"] = votes.drop_duplicates("image").set_index("image")["y_pred"]
-    table = table.reset_index().sort_values(["wrong", "image"], ascending=[False, True])
-    return table[["image", "label", "wrong", "models", "called"]].reset_index(drop=True)
+HARDEST_SHOWN = 20
 
 
 def hardest(results: Results, images_root: Path | None = None) -> Figure:
     """Images that most models get wrong: a bar each, and its picture where there are images."""
-    table = hardest_images(results).head(HARDEST)
+    table = hardest_images(results).head(HARDEST_SHOWN)
     table = table[table["wrong"] > 0]
     if images_root is not None and len(table):
-        return _hardest_pictures(results, table, images_root)
+        return _hardest_pictures(table, images_root)
     figure = new_figure(7.6, 1.4 + 0.23 * max(len(table), 1))
     ax = figure.subplots()
     classes = list(results.folder.classes)
     colours = [CLASS_COLOURS[classes.index(name) % len(CLASS_COLOURS)] for name in table["label"]]
     ax.barh(np.arange(len(table)), 100 * table["wrong"], color=colours, height=0.7)
-    for place, row in enumerate(table.to_dict("records")):
+    for place, row in enumerate(rows_of(table)):
         ax.annotate(
-            f"{shortened(row['label'], 16)}, called {shortened(row['called'], 16)}",
+            f"true {shortened(row['label'], 16)}, most often predicted {shortened(row['called'], 16)}",
             (100 * row["wrong"], place), xytext=(4, 0), textcoords="offset points", va="center",
             fontsize=7.5,
         )  # fmt: skip
     ax.set_yticks(range(len(table)), [_file(name) for name in table["image"]], fontsize=7.5)
     ax.invert_yaxis()
-    ax.set_xlim(0, 140)
+    ax.set_xlim(0, 170)
     ax.set_xticks([0, 25, 50, 75, 100])
-    ax.set_xlabel("wrong, percent of the ranked models (mean over trials)")
-    return finish(figure, "Images that most models get wrong", synthetic=results.folder.synthetic)
+    ax.set_xlabel("ranked models that are wrong, percent (mean over trials)")
+    return figure
 
 
-def _hardest_pictures(results: Results, table: pd.DataFrame, images_root: Path) -> Figure:
+def _hardest_pictures(table: pd.DataFrame, images_root: Path) -> Figure:
     columns = 5
     rows = -(-len(table) // columns)
-    figure = new_figure(8.4, 2.15 * rows + 0.5)
+    figure = new_figure(8.4, 2.3 * rows + 0.5)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for ax, row in zip(axes, table.to_dict("records"), strict=False):
-        show_image(ax, images_root / row["image"])
+    for ax, row in zip(axes, rows_of(table), strict=False):
+        show_file(ax, images_root / row["image"])
         ax.set_title(
-            f"{shortened(row['label'], 14)}, called {shortened(row['called'], 14)}\n"
-            f"wrong {100 * row['wrong']:.0f} %",
+            f"true {shortened(row['label'], 14)}\nmost often {shortened(row['called'], 14)}\n"
+            f"{100 * row['wrong']:.0f} % wrong",
             fontsize=7.5,
         )
         ax.set_xlabel(_file(row["image"]), fontsize=6.5)
     for ax in axes[len(table) :]:
         ax.set_visible(False)
-    return finish(figure, "Images that most models get wrong", synthetic=results.folder.synthetic)
+    return figure
 
 
 def prediction_examples(results: Results, images_root: Path) -> Figure:
@@ -98,18 +76,41 @@ def prediction_examples(results: Results, images_root: Path) -> Figure:
     figure = new_figure(2.1 * EXAMPLES, 5.2)
     grid = figure.subplots(2, EXAMPLES)
     for axes, rows in ((grid[0], _spread(right)), (grid[1], _spread(wrong))):
-        for ax, row in zip(axes, rows.to_dict("records"), strict=False):
-            show_image(ax, images_root / row["image"])
+        for ax, row in zip(axes, rows_of(rows), strict=False):
+            show_file(ax, images_root / row["image"])
             called = row["y_pred"]
-            ax.set_title(f"{shortened(called, 16)}, {100 * row['p_' + called]:.1f} %", fontsize=9)
+            probability = 100 * row[PROBABILITY_PREFIX + called]
+            ax.set_title(f"{shortened(called, 16)}, {probability:.1f} %", fontsize=9)
             ax.set_xlabel(f"true class {shortened(row['y_true'], 16)}", fontsize=8)
         for ax in axes[len(rows) :]:
             ax.set_visible(False)
-    return finish(
-        figure,
-        f"{shortened(results.titles[best], 30)}: predicted class and its probability",
-        synthetic=results.folder.synthetic,
-    )
+    figure.suptitle(f"{shortened(results.titles[best], 30)}: predicted class and its probability")
+    return figure
+
+
+def gradcam(results: Results, images_root: Path) -> Figure:
+    """The first test image of each class, and below it the same under each network's heat map."""
+    from leukbench.report.images import overlaid, picture_of
+
+    by_model = results.heat_maps
+    first = next(iter(by_model.values()))
+    columns = max(len(maps.images) for maps in by_model.values())
+    figure = new_figure(1.75 * columns + 0.8, 1.95 * (len(by_model) + 1) + 0.4)
+    grid = figure.subplots(len(by_model) + 1, columns, squeeze=False)
+    for ax in grid.flat:
+        ax.set_axis_off()
+    names = {image for maps in by_model.values() for image in maps.images}
+    pictures = {image: picture_of(results, images_root / image) for image in names}
+    for ax, image, label in zip(grid[0], first.images, first.labels, strict=False):
+        show_picture(ax, pictures[image])
+        ax.set_title(f"true class {shortened(label, 14)}", fontsize=8)
+    for axes, (name, maps) in zip(grid[1:], by_model.items(), strict=True):
+        for place, image in enumerate(maps.images):
+            show_picture(axes[place], overlaid(pictures[image], maps.heat[place]))
+            called = shortened(maps.predicted[place], 14)
+            axes[place].set_title(f"{called}, {100 * maps.probability[place]:.1f} %", fontsize=8)
+        axes[0].set_ylabel(shortened(results.titles[name], 20))
+    return figure
 
 
 def _spread(rows: pd.DataFrame) -> pd.DataFrame:
@@ -121,3 +122,33 @@ def _spread(rows: pd.DataFrame) -> pd.DataFrame:
 def _file(name: str) -> str:
     """End of a path, which tells files apart better than its start."""
     return name if len(name) <= 44 else "…" + name[-43:]
+
+
+HARDEST = FigureSpec(
+    name="hardest",
+    title="Images that most models get wrong",
+    caption="The test images that most of the ranked models get wrong, with their true class and the "
+    "class that is predicted most often.",
+    draw=hardest,
+    possible=lambda results: not results.ranked.empty,
+    images="optional",
+)
+PREDICTION_EXAMPLES = FigureSpec(
+    name="prediction_examples",
+    title="Predicted classes",
+    caption="Test images with the class that the best model predicts and its probability: right "
+    "predictions above, wrong ones below.",
+    draw=prediction_examples,
+    possible=lambda results: not results.ranked.empty,
+    images="required",
+)
+GRADCAM = FigureSpec(
+    name="gradcam",
+    title="Grad-CAM: where each network looked",
+    caption="The first test image of each class by file name, and below it the same under each "
+    "network's heat map, with the predicted class and its probability: bright areas raised the score "
+    "of that class. Each map is scaled to its own highest value. It tells where, not why.",
+    draw=gradcam,
+    possible=lambda results: bool(results.heat_maps),
+    images="required",
+)

@@ -13,13 +13,8 @@ from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from leukbench.report.figures.style import (
-    INK,
-    colour_of,
-    finish,
-    shortened,
-    small_multiples,
-)
+from leukbench.report.figures.spec import FigureSpec
+from leukbench.report.figures.style import INK, colour_of, shortened, small_multiples
 from leukbench.report.results import Results, rows_of
 from leukbench.score.arrays import Arrays, FloatArray
 from leukbench.score.calibration import reliability
@@ -49,18 +44,14 @@ def has_probabilities(results: Results) -> bool:
 
 def roc(results: Results) -> Figure:
     """ROC of each model, one class against the rest, mean over classes; band over trials."""
-    return _curves(
-        results, _roc_on_grid, "auroc", "AUROC", ("false positive rate", "true positive rate"),
-        "ROC, mean over classes",
-    )  # fmt: skip
+    labels = ("false positive rate", "true positive rate")
+    return _curves(results, _roc_on_grid, "ROC, mean over classes", labels, "auroc")
 
 
 def precision_recall(results: Results) -> Figure:
     """Precision against recall, one class against the rest, mean over classes; band over trials."""
-    return _curves(
-        results, _precision_on_grid, None, "", ("recall", "precision"),
-        "Precision against recall, mean over classes",
-    )  # fmt: skip
+    title = "Precision against recall, mean over classes"
+    return _curves(results, _precision_on_grid, title, ("recall", "precision"))
 
 
 def _roc_on_grid(positive: NDArray[np.bool_], score: FloatArray) -> FloatArray:
@@ -80,32 +71,28 @@ def _macro(a: Arrays, curve: Curve) -> FloatArray | None:
     """Mean over the classes that have positives and negatives; None without probabilities."""
     if a.probabilities is None:
         return None
-    found = [
+    curves = [
         curve(a.truth == k, a.probabilities[:, k])
         for k in range(len(a.classes))
         if 0 < int((a.truth == k).sum()) < len(a.truth)
     ]
-    return np.mean(found, axis=0) if found else None
+    return np.mean(curves, axis=0) if curves else None
 
 
 def _curves(
-    results: Results,
-    curve: Curve,
-    column: str | None,
-    short: str,
-    axes_names: tuple[str, str],
-    title: str,
+    results: Results, curve: Curve, title: str, labels: tuple[str, str], score: str = ""
 ) -> Figure:
     rows = _shown(results)
     bands: dict[str, FloatArray] = {}
     for name in rows:
         # the arrays were checked when they were made: scikit-learn need not look again
         with config_context(assume_finite=True, skip_parameter_validation=True):
-            found = [_macro(m.arrays, curve) for m in results.members[name].members]
-        known = [values for values in found if values is not None]
-        if known:
-            bands[name] = np.array(known)
-    figure, axes = small_multiples(len(bands), title_lines=2 if column else 1)
+            curves = [_macro(m.arrays, curve) for m in results.members[name].members]
+        kept = [values for values in curves if values is not None]
+        if kept:
+            bands[name] = np.array(kept)
+    note = ", band: all trials" if any(len(band) > 1 for band in bands.values()) else ""
+    figure, axes = small_multiples(len(bands), title + note, labels, title_lines=2 if score else 1)
     _unit_square(axes)
     means = {name: band.mean(axis=0) for name, band in bands.items()}
     every = np.array(list(means.values()))
@@ -117,23 +104,22 @@ def _curves(
             GRID, band.min(axis=0), band.max(axis=0), color=colour, alpha=0.3, linewidth=0
         )
         ax.plot(GRID, means[name], color=colour, linewidth=1.6)
-        value = f"\n{short} {rows[name][column]:.3f}" if column else ""
+        value = f"\n{score.upper()} {rows[name][score]:.3f}" if score else ""
         ax.set_title(shortened(results.titles[name], 26) + value)
-    figure.supylabel(axes_names[1], fontsize=9)
-    figure.supxlabel(axes_names[0], fontsize=9)
-    trials = max((len(band) for band in bands.values()), default=1)
-    note = ", band: all trials" if trials > 1 else ""
-    return finish(figure, title + note, synthetic=results.folder.synthetic)
+    return figure
 
 
 def calibration(results: Results) -> Figure:
     """Share of right predictions against stated confidence; on the diagonal they agree."""
     rows = _shown(results)
     tables = {name: _reliability(results, name) for name in rows}
-    known = {name: table for name, table in tables.items() if table is not None}
-    figure, axes = small_multiples(len(known), title_lines=2)
+    shown = {name: table for name, table in tables.items() if table is not None}
+    figure, axes = small_multiples(
+        len(shown), CALIBRATION.title,
+        ("probability of the predicted class", "share of right predictions"), title_lines=2,
+    )  # fmt: skip
     _unit_square(axes)
-    for ax, (name, table) in zip(axes, known.items(), strict=True):
+    for ax, (name, table) in zip(axes, shown.items(), strict=True):
         filled = table[table["images"] > 0]
         colour = colour_of(rows[name]["family"])
         ax.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=":")
@@ -143,13 +129,7 @@ def calibration(results: Results) -> Figure:
             filled["confidence"], filled["accuracy"], s=sizes, color=colour, clip_on=False, zorder=3
         )
         ax.set_title(f"{shortened(results.titles[name], 26)}\nECE {rows[name]['ece']:.3f}")
-    figure.supylabel("share right", fontsize=9)
-    figure.supxlabel("highest probability", fontsize=9)
-    return finish(
-        figure,
-        "Calibration: a point a bin, larger with more images",
-        synthetic=results.folder.synthetic,
-    )
+    return figure
 
 
 def _reliability(results: Results, model: str) -> pd.DataFrame | None:
@@ -166,17 +146,11 @@ def _reliability(results: Results, model: str) -> pd.DataFrame | None:
     ]
     if not tables:
         return None
-    images = np.array([table["images"] for table in tables], dtype=np.float64)
-    total = images.sum(axis=0)
-    sums = {
-        key: np.nansum(images * np.array([table[key] for table in tables]), axis=0)
-        for key in ("confidence", "accuracy")
-    }
-    means = {
-        key: np.divide(values, total, out=np.full_like(total, np.nan), where=total > 0)
-        for key, values in sums.items()
-    }
-    return pd.DataFrame({"images": total} | means)
+    table = pd.concat(tables)
+    images = table["images"]
+    sums = table[["confidence", "accuracy"]].mul(images, axis=0).assign(images=images)
+    sums = sums.groupby(level=0).sum()
+    return sums.assign(**{key: sums[key] / sums["images"] for key in ("confidence", "accuracy")})
 
 
 def _unit_square(axes: Sequence[Axes]) -> None:
@@ -186,3 +160,31 @@ def _unit_square(axes: Sequence[Axes]) -> None:
         ax.set_ylim(-0.02, 1.02)
         ax.set_xticks([0, 0.5, 1])
         ax.set_yticks([0, 0.5, 1])
+
+
+_PANELS = (
+    "One panel per model: {}, mean over classes; the band spans all trials, the dotted lines are "
+    "the lowest and the highest curve of all models. Controls and probes are not shown."
+)
+ROC = FigureSpec(
+    name="roc",
+    title="ROC curves",
+    caption=_PANELS.format("true against false positive rate"),
+    draw=roc,
+    possible=has_probabilities,
+)
+PRECISION_RECALL = FigureSpec(
+    name="precision_recall",
+    title="Precision against recall",
+    caption=_PANELS.format("precision against recall"),
+    draw=precision_recall,
+    possible=has_probabilities,
+)
+CALIBRATION = FigureSpec(
+    name="calibration",
+    title="Calibration: one point per bin, larger with more images",
+    caption="One panel per model: share of right predictions against the probability of the predicted "
+    "class. Points below the diagonal are overconfident. Controls and probes are not shown.",
+    draw=calibration,
+    possible=has_probabilities,
+)

@@ -8,30 +8,30 @@ import textwrap
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import LayoutEngine
+from numpy.typing import NDArray
 
 from leukbench.report.formats import SYNTHETIC
 
 # Okabe and Ito's palette, doi:10.1038/nmeth.1618; families differ in marker as well as in colour
-FAMILY_COLOURS: Mapping[str, str] = MappingProxyType(
+FAMILIES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "deep": "#0072B2",
-        "classical": "#D55E00",
-        "ensemble": "#009E73",
-        "reference": "#CC79A7",
-        "control": "#767676",
-        "probe": "#000000",
+        "deep": ("#0072B2", "o"),
+        "classical": ("#D55E00", "s"),
+        "ensemble": ("#009E73", "^"),
+        "reference": ("#CC79A7", "D"),
+        "control": ("#767676", "X"),
+        "probe": ("#000000", "P"),
     }
 )
-FAMILY_MARKERS: Mapping[str, str] = MappingProxyType(
-    {"deep": "o", "classical": "s", "ensemble": "^", "reference": "D", "control": "X", "probe": "P"}
-)
+_OTHER_FAMILY = ("#CC79A7", "v")
 PALE = "#c8c8c8"
 INK = "#222222"
 CLASS_COLOURS = (
@@ -78,108 +78,62 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-class _Grid(LayoutEngine):
-    """Equal panels with margins in inches: to measure the texts of twenty panels takes a second.
-
-    The figure grows with the lines of its title.
-
-    Parameters
-    ----------
-    rows, columns : int
-    size : tuple of float
-        Width and height of a panel.
-    gaps : tuple of float
-        Between panels, from side to side and from top to bottom; the upper one holds the title.
-    left, bottom : float
-        Room for the tick labels and the label of all panels.
-    """
-
-    _adjust_compatible = True
-    _colorbar_gridspec = True
-
-    def __init__(
-        self,
-        rows: int,
-        columns: int,
-        size: tuple[float, float],
-        gaps: tuple[float, float],
-        left: float,
-        bottom: float,
-    ) -> None:
-        super().__init__()
-        self._rows, self._columns = rows, columns
-        self._size, self._gaps = size, gaps
-        self._left, self._bottom = left, bottom
-
-    def execute(self, fig: Figure) -> None:
-        """Give the figure its height, and the panels their places."""
-        lines = fig.get_suptitle().count("\n") + 1
-        head = 0.15 + _INCHES_A_LINE * lines + self._gaps[1] - _PADDING
-        height = self._bottom + head + self._rows * self._size[1]
-        height += (self._rows - 1) * self._gaps[1]
-        width = fig.get_figwidth()
-        fig.set_size_inches(width, height)
-        used = self._columns * self._size[0] + (self._columns - 1) * self._gaps[0]
-        left = self._left + max(0.0, width - self._left - used - _PADDING) / 2
-        fig.subplots_adjust(
-            left=left / width,
-            right=(left + used) / width,
-            bottom=self._bottom / height,
-            top=1 - head / height,
-            wspace=self._gaps[0] / self._size[0],
-            hspace=self._gaps[1] / self._size[1],
-        )
-
-
 def small_multiples(
     panels: int,
+    title: str,
+    labels: tuple[str, str],
     columns: int = 4,
     size: tuple[float, float] = (1.8, 1.8),
     *,
-    share: bool = True,
     title_lines: int = 1,
     gap: float = 0.3,
     left: float = 0.7,
     bottom: float = 0.6,
 ) -> tuple[Figure, list[Axes]]:
-    """Make a grid of equal panels, row by row; what is left over of the last row stays empty.
+    """Make a grid of equal panels with the same axes, row by row; only the outer ones have ticks.
 
-    Parameters
-    ----------
-    panels : int
-    columns : int
-        Most panels in a row.
-    size : tuple of float
-        Width and height of a panel, inches.
-    share : bool
-        Whether all panels have the same axes: then only the outer ones have ticks, and the limits
-        and ticks of the first hold for all.
-    title_lines : int
-        Of each panel.
-    gap, left, bottom : float
-        Room between columns, and for labels at the left and below, inches.
+    Limits and ticks of the first panel hold for all, and so do `labels`, of the horizontal and of
+    the vertical axis; `title_lines` are those over each panel. Sizes
+    are inches: `size` is width and height of a panel, `gap` the room between columns, `left` and
+    `bottom` that for labels. They are fixed: to measure the texts of twenty panels takes a second.
     """
     columns = min(columns, max(panels, 1))
     rows = math.ceil(max(panels, 1) / columns)
-    below = _PADDING + _INCHES_A_LINE * title_lines + (0.0 if share else 0.22)
-    width = left + columns * size[0] + (columns - 1) * gap + _PADDING
-    figure = Figure(
-        figsize=(max(width, _NARROWEST), 1.0),
-        layout=_Grid(rows, columns, size, (gap, below), left, bottom),
+    between = _PADDING + _INCHES_A_LINE * title_lines
+    used = columns * size[0] + (columns - 1) * gap
+    width = max(left + used + _PADDING, _NARROWEST)
+    lines = len(textwrap.wrap(f"{SYNTHETIC} smears: {title}", int(width / _INCHES_A_LETTER)))
+    head = 0.15 + _INCHES_A_LINE * (lines + title_lines)
+    height = bottom + head + rows * size[1] + (rows - 1) * between
+    start = left + (width - left - used - _PADDING) / 2
+    figure = Figure(figsize=(width, height))
+    figure.suptitle(title)
+    figure.supxlabel(labels[0], fontsize=9)
+    figure.supylabel(labels[1], fontsize=9)
+    figure.subplots_adjust(
+        left=start / width,
+        right=(start + used) / width,
+        bottom=bottom / height,
+        top=1 - head / height,
+        wspace=gap / size[0],
+        hspace=between / size[1],
     )
-    axes = list(figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=share).flat)
+    axes = list(figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat)
     for unused in axes[panels:]:
         unused.remove()
     for number, ax in enumerate(axes[:panels]):
-        if share:
-            ax.xaxis.set_visible(number + columns >= panels)
-            ax.xaxis.set_tick_params(labelbottom=True)
-            ax.yaxis.set_visible(number % columns == 0)
+        ax.xaxis.set_visible(number + columns >= panels)
+        ax.xaxis.set_tick_params(labelbottom=True)
+        ax.yaxis.set_visible(number % columns == 0)
     return figure, axes[:panels]
 
 
 def finish(figure: Figure, title: str, *, synthetic: bool) -> Figure:
-    """Give a figure its title, which says SYNTHETIC for rendered smears, and fix its layout."""
+    """Give a figure its title, which says SYNTHETIC for rendered smears, and fix its layout.
+
+    A title that the drawing gave itself goes before `title`.
+    """
+    title = figure.get_suptitle() or title
     if synthetic:
         title = f"{SYNTHETIC} smears: {title}"
     title = textwrap.fill(title, int(figure.get_figwidth() / _INCHES_A_LETTER))
@@ -193,6 +147,22 @@ def finish(figure: Figure, title: str, *, synthetic: bool) -> Figure:
     return figure
 
 
+def show_picture(ax: Axes, picture: NDArray[np.uint8]) -> None:
+    """Show red, green and blue without ticks and frame."""
+    ax.set_axis_on()
+    ax.imshow(picture)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.spines[:].set_visible(False)
+
+
+def show_file(ax: Axes, path: Path) -> None:
+    """Show an image file, at most 224 pixels wide and high."""
+    from leukbench.report.images import reduced
+
+    show_picture(ax, reduced(path))
+
+
 def shortened(text: str, length: int = 22) -> str:
     """Cut a long name at its end.
 
@@ -204,22 +174,16 @@ def shortened(text: str, length: int = 22) -> str:
 
 def colour_of(family: str) -> str:
     """Colour of a family; that of a third party's family is the reference models'."""
-    return FAMILY_COLOURS.get(family, FAMILY_COLOURS["reference"])
+    return FAMILIES.get(family, _OTHER_FAMILY)[0]
 
 
 def marker_of(family: str) -> str:
     """Marker of a family."""
-    return FAMILY_MARKERS.get(family, "v")
+    return FAMILIES.get(family, _OTHER_FAMILY)[1]
 
 
 def rendered(figure: Figure, form: str) -> bytes:
-    """Return a figure as the bytes of a file; the same figure gives the same bytes.
-
-    Parameters
-    ----------
-    figure : Figure
-    form : {"svg", "png"}
-    """
+    """Return a figure as the bytes of an SVG or PNG; the same figure gives the same bytes."""
     stream = io.BytesIO()
     more: dict[str, Any] = {"metadata": {"Date": None}}
     if form == "png":

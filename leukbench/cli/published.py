@@ -1,0 +1,27 @@
+"""The verb ``check-table``: can a published table be true?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from leukbench.cli.validity import AsJson
+
+
+def check_table(
+    source: Annotated[str, typer.Argument(help="paper, or a CSV file.")],
+    kind: Annotated[
+        str | None, typer.Option("--kind", help="What the averages are: auto, binary or macro.")
+    ] = None,
+    classes: Annotated[
+        int | None, typer.Option("--classes", min=2, help="Classes of a macro average.")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Say whether the arithmetic of a published table can be true; exit code 1 if a row cannot."""
+    from leukbench.published import check_table as check
+
+    report = check(source, kind=kind, classes=classes)
+    typer.echo(report.to_json() if as_json else "\n".join(report.lines()))
+    return report.exit_code

@@ -1,0 +1,29 @@
+"""How a network's file states its recipe, without importing Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from leukbench.models.training.keras_classifier import KerasClassifier
+
+
+def network_factory(layers: str, **recipe: Any) -> Callable[..., KerasClassifier]:
+    """A factory of untrained networks, each with the recipe but for what the caller changes.
+
+    Parameters
+    ----------
+    layers : str
+        ``"module:function"``: the function that builds the Keras model from the images' shape and
+        the number of classes.
+    **recipe
+        Parameters of `leukbench.models.training.keras_classifier.KerasClassifier`.
+    """
+
+    def make(**changes: Any) -> KerasClassifier:
+        from leukbench.models.training.keras_classifier import KerasClassifier
+
+        return KerasClassifier(layers, **{**recipe, **changes})
+
+    return make
