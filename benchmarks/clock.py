@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from benchmarks.process import Settings, call
 from leukbench.protocol import load_protocol
 
 if TYPE_CHECKING:
-    from leukbench.records import TrialRecord
+    from leukbench.records import Epoch, TrialRecord
     from leukbench.trials.plan import TrialPlan
 
 MODELS = load_protocol("paper").models
@@ -35,7 +34,7 @@ class Clock:
         self.begun[plan.key] = time.perf_counter()
         self.epochs[plan.key] = []
 
-    def epoch(self, plan: TrialPlan, values: Mapping[str, Any]) -> None:
+    def epoch(self, plan: TrialPlan, epoch: Epoch) -> None:
         """Note the end of an epoch."""
         self.epochs[plan.key].append(time.perf_counter())
 
@@ -71,21 +70,18 @@ def timed_run(data: str, out: str, protocol: str = "paper", **options: Any) -> d
     """
     from leukbench.protocol import load_protocol, override
     from leukbench.trials.execute import execute
-    from leukbench.trials.prepare import RunOptions, prepare
+    from leukbench.trials.options import RunOptions
+    from leukbench.trials.prepare import prepare
 
-    names = {"epochs": "training__epochs", "precision": "training__precision"}
-    changes = {names[key]: options.pop(key) for key in names if key in options}
-    chosen = override(load_protocol(protocol), **changes)
+    chosen = load_protocol(protocol)
     if not options.pop("probes", True):
-        chosen = chosen.model_copy(
-            update={"audit": chosen.audit.model_copy(update={"probes": False})}
-        )
+        chosen = override(chosen, audit__probes=False)
     begun = time.perf_counter()
     given = RunOptions(protocol=chosen, data=Path(data), out=Path(out), **options)
     prepared = prepare(given)
     ready = time.perf_counter()
     clock = Clock()
-    folder = execute(given, prepared, clock)
+    folder = execute(prepared, clock)
     done = time.perf_counter()
     trials = max(clock.ends.values()) - min(clock.begun.values()) if clock.ends else 0.0
     records = []

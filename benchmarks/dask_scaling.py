@@ -14,26 +14,27 @@ import argparse
 import heapq
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import numpy as np
 from distributed import Client
 from joblib import Parallel, delayed, parallel_config
 
+from leukbench.models import registry
 from leukbench.protocol import load_protocol, override
-from leukbench.records import TrialRecord
+from leukbench.records import Epoch, Outcome, TrialRecord
 from leukbench.runfolder import RunFolder
 from leukbench.trials.cluster import open_cluster
 from leukbench.trials.dask import DaskBackend
 from leukbench.trials.execute import execute
+from leukbench.trials.options import RunOptions
 from leukbench.trials.plan import TrialPlan
-from leukbench.trials.prepare import RunOptions, prepare
+from leukbench.trials.prepare import prepare
 from leukbench.trials.store import RunStore
 
 TARGET = 1.7
@@ -52,7 +53,7 @@ class Stopwatch:
     def started(self, plan: TrialPlan) -> None:
         """A trial begins."""
 
-    def epoch(self, plan: TrialPlan, values: Mapping[str, Any]) -> None:
+    def epoch(self, plan: TrialPlan, epoch: Epoch) -> None:
         """An epoch is over."""
 
     def ended(self, plan: TrialPlan, record: TrialRecord) -> None:
@@ -116,7 +117,7 @@ def measure_scaling(options: argparse.Namespace, folder: Path) -> tuple[list[flo
                     scheduler=client.scheduler.address,
                 )
                 watch = Stopwatch()
-                execute(chosen, prepare(chosen), watch)
+                execute(prepare(chosen), watch)
             seconds[number] = watch.seconds
             if number == 1:
                 overheads.append((watch.seconds - watch.seconds_of_trials) / options.trials)
@@ -148,16 +149,12 @@ def measure_store(records: Sequence[TrialRecord], run: RunFolder, results: int) 
         for number in range(results):
             record = records[number % len(records)]
             plan = TrialPlan(
-                key=f"{number:064x}",
-                identity=record.identity,
-                model=record.model,
-                title=record.title,
-                family=record.family,
-                framework="",
+                spec=registry.get(record.model),
                 fold=record.fold,
                 seed=number,
                 parameters={},
-                facts={},
+                identity=record.identity,
+                key=f"{number:064x}",
             )
             start = time.perf_counter()
             workdir = store.work(plan.key)
@@ -165,7 +162,7 @@ def measure_store(records: Sequence[TrialRecord], run: RunFolder, results: int) 
                 path = workdir / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes((run.trial_path(record) / name).read_bytes())
-            store.keep(plan, {"status": record.status}, workdir, datetime.now(UTC))
+            store.keep(plan, Outcome(status=record.status), workdir, datetime.now(UTC))
             times.append(time.perf_counter() - start)
         store.close()
     return median(times[-max(1, results // 10) :])

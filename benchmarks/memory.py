@@ -64,14 +64,15 @@ def run_peaks(data: str, out: str) -> dict[str, Any]:
     from leukbench.data.folder import load_folder
     from leukbench.protocol import load_protocol
     from leukbench.trials.execute import execute
-    from leukbench.trials.prepare import RunOptions, prepare
+    from leukbench.trials.options import RunOptions
+    from leukbench.trials.prepare import prepare
 
     options = RunOptions(
         protocol=load_protocol("paper"), data=Path(data), out=Path(out), models=("naive_bayes",)
     )
     stages.time("reading", load_folder, Path(data))
     prepared = stages.time("audit, split, plans", prepare, options)
-    stages.time("preprocessing, trials, tables, page", execute, options, prepared, Clock())
+    stages.time("preprocessing, trials, tables, page", execute, prepared, Clock())
     return {
         "images": len(prepared.dataset),
         "peak_mb": max(values["peak_mb"] for values in stages.found.values()),

@@ -30,7 +30,7 @@ def random_images(images: int, seed: int = 0) -> tuple[NDArray[np.uint8], NDArra
 def auto_precisions(models: Sequence[str]) -> dict[str, Any]:
     """The precision that ``auto`` picks for each model on this machine."""
     from leukbench.models import registry
-    from leukbench.trials.choose_precision import resolve_precision
+    from leukbench.trials.precision import resolve_precision
 
     return {"precisions": {name: resolve_precision(registry.get(name), "auto") for name in models}}
 

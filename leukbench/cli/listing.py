@@ -31,8 +31,7 @@ def list_models(long: Long = False) -> int:
         typer.echo(f"{spec.name}: {spec.title} ({spec.family})")
         typer.echo(f"  reference   {spec.reference or 'none'}")
         typer.echo(f"  recipe      {spec.recipe}")
-        if spec.reads == "images":
-            typer.echo(f"  parameters  {describe_cost(spec)}")
+        typer.echo(f"  parameters  {describe_cost(spec)}")
         published = spec.published
         if published is None:
             typer.echo("  published   not reported")

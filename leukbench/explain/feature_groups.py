@@ -27,7 +27,7 @@ COLOUR_BANDS = 4
 class FeatureGroup:
     """Columns that belong together, by number, and the feature that they are computed from.
 
-    ``name`` is the part of the feature: frequencies in cycles a pixel, or values 0..255, or `WHOLE_FEATURE`.
+    ``name`` is the part: frequencies in cycles a pixel, values 0..255, or `WHOLE_FEATURE`.
     """
 
     feature: str
