@@ -245,44 +245,33 @@ def run(
 ) -> Run:
     """Compare models on one folder of images, as ``leukbench run-all`` does.
 
-    Trials that are finished in `out` are not run again. A model that fails does not stop the others;
-    its row says so.
+    Trials that are finished in `out` are not run again; a model that fails does not stop the others.
+    `LeukbenchError` where data, protocol or an option does not fit, or leakage is refused.
 
     Parameters
     ----------
-    data : str or Path, optional
-        Folder with one sub-folder a class; None renders SYNTHETIC smears.
-    protocol : str, Path or Protocol, optional
+    data, out
+        Folder with one sub-folder a class (None renders SYNTHETIC smears), and the run folder, by
+        default ``results/<dataset>-<protocol>``.
+    protocol
         Name, TOML file or object; ``paper`` with `data`, ``demo`` without.
-    models : sequence of str, optional
-        Names of `leukbench list models`; None takes the protocol's.
-    seeds, folds : sequence of int, optional
-        Seeds to train with, folds of the split to run.
-    epochs, task, precision : optional
+    models, seeds, folds
+        Names of `leukbench list models`, seeds, and folds of the split; None takes the protocol's.
+    epochs, task, precision
         Change the protocol, and with it what the run can be compared with.
-    out : str or Path, optional
-        Run folder; ``results/<dataset>-<protocol>`` by default.
-    jobs, threads : int, optional
-        Trials side by side, and cores that each keeps busy; by default this machine's are shared so
-        that the run ends soonest.
-    backend : str
-        ``"local"``, or ``"dask"``: trials run on the workers of a Dask cluster.
-    scheduler : str, optional
-        Address of its scheduler, as in ``"tcp://host:8786"``; None starts `jobs` workers on this
-        machine, for which a script needs an ``if __name__ == "__main__":``.
-    timeout, memory_mb : float, optional
+    jobs, threads
+        Trials side by side, and cores of each; by default so that the run is likely to end soonest.
+    backend, scheduler
+        ``"dask"`` runs trials on the workers of a Dask scheduler, as in ``"tcp://host:8786"``; without
+        one, on `jobs` workers here, for which a script needs ``if __name__ == "__main__":``.
+    timeout, memory_mb
         Seconds and MiB that one trial may take.
-    skip_unreadable, fresh, save_models : bool
+    skip_unreadable, fresh, save_models
         Leave out images that cannot be read; run again what is finished; keep the fitted models.
-    weights : str
+    weights
         What networks at native size start from: ``none`` (random), ``imagenet``, or a file.
-    progress : bool
+    progress
         Write a line to standard error when a trial begins and ends.
-
-    Raises
-    ------
-    LeukbenchError
-        Where data, protocol or an option does not fit, or leakage is refused.
     """
     options = {name: value for name, value in locals().items() if name != "progress"}
     from leukbench.trials.execute import execute

@@ -45,6 +45,11 @@ def test_importing_leukbench_is_light() -> None:
     assert not modules_after("import leukbench") & {*HEAVY, "numpy", "pydantic", "typer"}
 
 
+def test_a_run_with_nothing_to_do_imports_no_library_of_models_or_tables() -> None:
+    loaded = modules_after("import leukbench.trials.execute, leukbench.cli.progress")
+    assert not loaded & {"tensorflow", "keras", "sklearn", "scipy", "matplotlib", "statsmodels"}
+
+
 def test_rooms_import_only_what_they_may() -> None:
     done = subprocess.run(
         [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"],

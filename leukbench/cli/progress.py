@@ -100,7 +100,9 @@ class ConsoleReporter:
         )
         why = ""
         if setting == "auto" and has_bfloat16_units():
-            why = f" ({describe_speedups(stored_speedups())}, measured on this machine)"
+            measured = stored_speedups()
+            where = ", measured on this machine" if measured else ""
+            why = f" ({describe_speedups(measured)}{where})"
         elif setting == "auto":
             why = " (the processor has no units for bfloat16)"
         self.say(f"precision {setting}: {chosen}{why}")
@@ -115,13 +117,14 @@ class ConsoleReporter:
                 waiting.append(seconds)
             clock = "-" if seconds is None else _clock(seconds)
             self.say(f"  {plan.name:<44} {state:<9} {clock:>8}  {plan.key[:12]}")
-        known = [seconds for seconds in waiting if seconds is not None]
-        to_go = f"about {_clock(last_end(known, prepared.limits.jobs))} to go"
-        if len(known) < len(waiting):
-            to_go += (
-                f", and {len(waiting) - len(known)} trials whose models have no finished trial here"
-            )
-        self.say(f"  {to_go}; nothing was run (--dry-run)")
+        estimated = [seconds for seconds in waiting if seconds is not None]
+        unknown = len(waiting) - len(estimated)
+        parts = []
+        if estimated or not unknown:
+            parts.append(f"about {_clock(last_end(estimated, prepared.limits.jobs))} to go")
+        if unknown:
+            parts.append(f"{unknown} trials are of models that have not finished one here yet")
+        self.say(f"  {'; '.join(parts)}; nothing was run (--dry-run)")
 
     def waiting(self, number: int, total: int) -> None:
         """Say how many trials are to be run."""

@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from leukbench.records import PublishedValues, TrialRecord
+from leukbench.records import UNRANKED_FAMILIES, PublishedValues, TrialRecord
 from leukbench.report.formats import NOT_REPORTED
 from leukbench.runfolder import HeatMaps, RunFolder
 from leukbench.score.arrays import TrialPredictions, groups_from_split
 from leukbench.score.comparisons import Comparison, compare
-from leukbench.score.members import UNRANKED_FAMILIES, ModelTrials, models_of
+from leukbench.score.members import ModelTrials, models_of
 from leukbench.score.metrics import comparison_metrics
 from leukbench.score.per_class import classification_report, confusion_counts
 from leukbench.score.summary import (

@@ -9,11 +9,9 @@ from functools import cached_property
 import numpy as np
 
 from leukbench.errors import DataError
+from leukbench.records import UNRANKED_FAMILIES
 from leukbench.score.arrays import Arrays, FloatArray, TrialPredictions
 from leukbench.score.metrics import scores_of
-
-UNRANKED_FAMILIES = frozenset({"probe", "control"})
-"""Families that show what a number is worth and compete with nobody."""
 
 MIN_FOLDS = 3
 """From so many folds on, the spread over folds is estimated; below, images are all there is."""

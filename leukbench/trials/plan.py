@@ -16,8 +16,7 @@ from leukbench.data.splits import fold_sha256
 from leukbench.errors import DataError, UsageError
 from leukbench.models.registry import ModelSpec
 from leukbench.protocol import Protocol, canonical_sha256
-from leukbench.records import Job
-from leukbench.score.members import UNRANKED_FAMILIES
+from leukbench.records import UNRANKED_FAMILIES, Job
 from leukbench.trials.precision import resolve_precision
 
 

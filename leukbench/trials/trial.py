@@ -15,9 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from leukbench.models import registry
-from leukbench.records import Epoch, Job, Outcome
+from leukbench.records import UNRANKED_FAMILIES, Epoch, Job, Outcome
 from leukbench.score.arrays import probability_columns
-from leukbench.score.members import UNRANKED_FAMILIES
 
 ROUNDING = 1e-3
 """Most that a row of probabilities may miss 1 by before it is divided by its sum: single precision."""

@@ -14,7 +14,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
 
 import psutil
 
@@ -68,14 +67,14 @@ class Worker:
         measured: Outcome | None = None
         failure = None if self._send(str(job_file)) else self._dead(process)
         while failure is None:
-            event, answer = self._next_answer(_POLL_SECONDS)
+            event, line = self._next_line(_POLL_SECONDS)
             if event == "epoch":
-                on_event(Epoch.model_validate(answer))
+                on_event(Epoch.model_validate_json(line))
             elif event == "measured":
-                measured = Outcome.model_validate(answer)
+                measured = Outcome.model_validate_json(line)
             elif event == "done":
                 job_file.unlink()
-                return Outcome.model_validate(answer)
+                return Outcome.model_validate_json(line)
             if event == "died":
                 failure = self._dead(process)
             elif cancelled is not None and cancelled.is_set():
@@ -93,7 +92,7 @@ class Worker:
     def ping(self, seconds: float = 60.0) -> bool:
         """Whether a child starts and answers in time."""
         self._alive()
-        return self._send("ping") and self._next_answer(seconds)[0] == "pong"
+        return self._send("ping") and self._next_line(seconds)[0] == "pong"
 
     def close(self) -> None:
         """End the child and all that it started, and serve no more."""
@@ -111,16 +110,13 @@ class Worker:
             return False
         return True
 
-    def _next_answer(self, seconds: float) -> tuple[str, dict[str, Any]]:
-        """What the child says next: an event and its values; ``"died"``, or ``""`` for nothing yet."""
+    def _next_line(self, seconds: float) -> tuple[str, str]:
+        """What the child says next, and which event it is; ``"died"``, or ``""`` for nothing yet."""
         try:
             line = self._answers.get(timeout=seconds)
         except queue.Empty:
-            return "", {}
-        if line is None:
-            return "died", {}
-        answer = json.loads(line)
-        return answer.pop("event"), answer
+            return "", ""
+        return ("died", "") if line is None else (json.loads(line)["event"], line)
 
     def _alive(self) -> subprocess.Popen[str]:
         if self._process is not None and self._process.poll() is None:

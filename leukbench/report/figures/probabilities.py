@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from leukbench.records import UNRANKED_FAMILIES
 from leukbench.report.figures.spec import FigureSpec
 from leukbench.report.figures.style import INK, colour_of, shortened, small_multiples
 from leukbench.report.results import Results, rows_of
 from leukbench.score.arrays import Arrays, FloatArray
 from leukbench.score.calibration import reliability
-from leukbench.score.members import UNRANKED_FAMILIES
 
 GRID = np.linspace(0.0, 1.0, 101)
 Curve = Callable[[NDArray[np.bool_], FloatArray], FloatArray]
