@@ -92,7 +92,21 @@ class Audit(_Frozen):
 
 
 class Protocol(_Frozen):
-    """What makes two numbers comparable."""
+    """What makes two numbers comparable.
+
+    Attributes
+    ----------
+    name, title, description : str
+        For the command line, for tables, and what it is for.
+    task : str or dict
+        ``all`` classes, ``benign-malignant``, or a new name for each class.
+    models : tuple of str
+        What ``run-all`` runs; empty means all.
+    seeds : tuple of int
+        Each model is trained once with each.
+    preprocessing, split, training, audit
+        The sections below.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     title: str = ""

@@ -108,8 +108,12 @@ class Outcome(_Record):
         Trained numbers of the model; floating-point operations of one image.
     threads, jobs : int or None
         Cores of the trial, and trials that ran side by side.
+    epochs_run : int or None
+        Epochs that a network was trained for.
     n_train, n_validation, n_test : int
         Images of each part.
+    layers : list of dict or None
+        Layers of a network, for the figure of its architecture.
     explanation : str
         Why there is no explanation, in one sentence.
     machine : str
@@ -156,7 +160,21 @@ class Epoch(_Record):
 
 
 class _Trial(_Record):
-    """Which trial it is; comes first in ``record.json``."""
+    """Which trial it is; comes first in ``record.json``.
+
+    Attributes
+    ----------
+    schema_version, leukbench_version
+        Version of this format, and of what wrote it.
+    key : str
+        sha256 of `identity`.
+    identity : dict
+        All that the predictions depend on.
+    model, title, family : str
+        As registered.
+    fold, seed : int
+        Fold of the split, and seed of the training.
+    """
 
     schema_version: int = SCHEMA_VERSION
     leukbench_version: str
@@ -170,7 +188,21 @@ class _Trial(_Record):
 
 
 class TrialRecord(Outcome, _Trial):
-    """One trial's ``record.json``: which trial it is, how it ended, and the hashes of its files."""
+    """One trial's ``record.json``: which trial it is, how it ended, and the hashes of its files.
+
+    Attributes
+    ----------
+    reference : str
+        Where the model was first described.
+    published : PublishedValues or None
+        What a paper prints for the model.
+    precision : str
+        What a network was trained in: ``float32`` or ``mixed_bfloat16``.
+    started : str
+        Date and time, UTC.
+    files : dict of str to str
+        sha256 of every other file of the trial.
+    """
 
     reference: str = ""
     published: PublishedValues | None = None
@@ -185,7 +217,13 @@ class TrialRecord(Outcome, _Trial):
 
 
 class SkippedFile(_Record):
-    """A file that was left out because it could not be read."""
+    """A file that was left out because it could not be read.
+
+    Attributes
+    ----------
+    path, reason : str
+        Path below the dataset's folder, and what was wrong with it.
+    """
 
     path: str
     reason: str
@@ -196,12 +234,28 @@ class DatasetDescription(_Record):
 
     Attributes
     ----------
+    name, title : str
+        Short name, and name for people.
     catalog : str or None
         Name in the catalogue, where the images are a known dataset.
+    fingerprint : str
+        sha256 of path, label, group and content of every image.
+    images : int
+        How many there are.
+    classes : tuple of str
+        Names of the class folders.
+    counts : dict of str to int
+        Images of each class.
     benign : str
         The class that is not malignant; empty where that is not known.
+    synthetic : bool
+        Whether the images were rendered.
+    licence, citation : str
+        Terms of a known dataset, and what to cite.
     group_kind : str
         ``patient`` where groups were given, ``proxy`` where the audit's clusters stand for them.
+    skipped : tuple of SkippedFile
+        Files that were left out.
     """
 
     name: str
@@ -224,12 +278,24 @@ class Environment(_Record):
 
     Attributes
     ----------
+    python : str
+        Version of Python.
+    packages : dict of str to str
+        Versions of the libraries.
+    cpu, os : str
+        Processor and operating system.
+    cpu_features : tuple of str
+        Those that decide the speed of matrix products.
     bfloat16_speedup : dict
         How many times as fast as float32, by kind of layer, as measured on this machine.
+    cores : int
+        Cores that leukbench may use.
     memory_gb : float
         GiB.
     machine : str
         Equal where times may be compared.
+    git_commit : str
+        Commit of leukbench, where it ran from a clone.
     """
 
     python: str
@@ -245,7 +311,23 @@ class Environment(_Record):
 
 
 class RunDescription(_Record):
-    """Content of ``run.json``: what was run, on which images, under which protocol, and where."""
+    """Content of ``run.json``: what was run, on which images, under which protocol, and where.
+
+    Attributes
+    ----------
+    schema_version, leukbench_version
+        Version of this format, and of what wrote it.
+    command, created : str
+        What was typed, and when the run began.
+    dataset_fingerprint, protocol_fingerprint, split_sha256 : str
+        Numbers of two runs are comparable where all three are equal.
+    task_classes : tuple of str
+        Classes of the task, in the order of the probability columns.
+    models : tuple of str
+        All registered models and probes, in the order of the tables.
+    dataset, protocol, environment
+        Images, protocol and machine in full.
+    """
 
     schema_version: int = SCHEMA_VERSION
     leukbench_version: str

@@ -1,0 +1,99 @@
+"""The tutorial and the how-to pages: every command runs and prints what the page says.
+
+One folder serves all pages; the how-to pages use what the tutorial leaves in it.
+"""
+
+from __future__ import annotations
+
+import doctest
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import DOCS, Step, blocks, steps
+
+TUTORIAL = DOCS / "tutorial.md"
+HOW_TO = sorted(path for path in (DOCS / "how-to").glob("*.md") if path.stem != "index")
+LEFT_BY_TUTORIAL = "run/report.html"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the commands run; ``bin`` beside it holds the command ``leukbench``."""
+    path = tmp_path_factory.mktemp("docs") / "work"
+    path.mkdir()
+    script = path.with_name("bin") / "leukbench"
+    script.parent.mkdir()
+    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m leukbench "$@"\n', encoding="utf-8")
+    script.chmod(0o755)
+    return path
+
+
+def test_tutorial(folder: Path) -> None:
+    run_page(TUTORIAL, folder)
+
+
+@pytest.mark.parametrize("page", HOW_TO, ids=lambda path: path.stem)
+def test_how_to(page: Path, folder: Path) -> None:
+    if not (folder / LEFT_BY_TUTORIAL).is_file():
+        run_page(TUTORIAL, folder)
+    run_page(page, folder)
+
+
+@pytest.mark.parametrize("page", [TUTORIAL, *HOW_TO], ids=lambda path: path.stem)
+def test_commands_that_are_not_run_say_why(page: Path) -> None:
+    assert all(block.reason for block in blocks(page) if _is_left_out(page, block.text))
+    text = page.read_text(encoding="utf-8")
+    assert text.count("<!-- not run:") == sum(bool(block.reason) for block in blocks(page))
+    assert not any(block.reason for block in blocks(TUTORIAL))
+
+
+def run_page(page: Path, folder: Path) -> None:
+    """Run the console and Python blocks of a page, in their order."""
+    names: dict[str, object] = {}
+    for block in blocks(page):
+        if block.reason:
+            continue
+        where = f"{page.name}, line {block.line}"
+        if block.language == "console":
+            for step in steps(block):
+                run_step(step, folder, where)
+        elif block.language == "python":
+            run_examples(block.text, names, folder, where)
+
+
+def run_step(step: Step, folder: Path, where: str) -> None:
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", step.command],
+        cwd=folder,
+        env=os.environ | {"PATH": f"{folder.with_name('bin')}{os.pathsep}{os.environ['PATH']}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{where}: {step.command}\n{done.stdout}"
+    same = doctest.OutputChecker().check_output(step.expected, done.stdout, doctest.ELLIPSIS)
+    assert same, f"{where}: {step.command}\nprints\n{done.stdout}\nand not\n{step.expected}"
+
+
+def run_examples(text: str, names: dict[str, object], folder: Path, where: str) -> None:
+    test = doctest.DocTestParser().get_doctest(text, names, where, where, 0)
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    told: list[str] = []
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        failed = runner.run(test, out=told.append, clear_globs=False).failed
+    finally:
+        os.chdir(before)
+    names.update(test.globs)
+    assert not failed, "".join(told)
+
+
+def _is_left_out(page: Path, text: str) -> bool:
+    """Whether a block would install something or needs other machines."""
+    return any(word in text for word in ("pip install", "dask ssh", "--scheduler"))
