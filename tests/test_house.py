@@ -1,14 +1,19 @@
-"""The house: which room may import which, and what is imported before it is asked for."""
+"""The house: which room may import which, what is imported before it is asked for, and how long files are."""
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "leukbench"
 HEAVY = ("tensorflow", "keras", "sklearn", "pandas", "cv2", "scipy", "matplotlib")
 
 
@@ -54,3 +59,34 @@ def test_rooms_import_only_what_they_may() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_room_stands_in_the_drawing_of_the_house() -> None:
+    """CONTRIBUTING.md and the import contract name the same rooms, and these are all there are."""
+    rooms = {
+        path.stem
+        for path in PACKAGE.iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").is_file()
+    } - {"__init__", "_version"}
+    table = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    heads = re.findall(r"^\| (`[^|]+`) \|", table, re.MULTILINE)
+    drawn = {Path(name).stem for head in heads for name in re.findall(r"`([^`]+)`", head)}
+    assert drawn - {"protocols"} == rooms
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = next(
+        contract["layers"]
+        for contract in config["tool"]["importlinter"]["contracts"]
+        if contract["type"] == "layers"
+    )
+    assert {room for layer in layers for room in layer.split(" | ")} - {"_version"} == rooms
+
+
+def test_run_is_a_plain_function() -> None:
+    subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import leukbench, types; assert isinstance(leukbench.run, types.FunctionType)",
+        ],
+        check=True,
+    )

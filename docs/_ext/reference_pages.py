@@ -247,7 +247,13 @@ def _is_model(kind: Any) -> bool:
 def _field_table(fields: dict[str, FieldInfo], owner: type[BaseModel]) -> list[str]:
     said = attribute_texts(owner)
     rows = [
-        (f"`{name}`", _type_name(field.annotation), _default(field), _limits(field), said.get(name, ""))
+        (
+            f"`{name}`",
+            _type_name(field.annotation),
+            _default(field),
+            _limits(field),
+            said.get(name, ""),
+        )
         for name, field in fields.items()
     ]
     return _table(("key", "type", "default", "limits", "meaning"), rows)
@@ -257,7 +263,9 @@ def attribute_texts(kind: type[BaseModel]) -> dict[str, str]:
     """What the docstrings of a model and of its parents say of each attribute."""
     texts: dict[str, str] = {}
     for parent in reversed(kind.__mro__):
-        _, _, section = (inspect.cleandoc(parent.__doc__ or "")).partition("Attributes\n----------\n")
+        _, _, section = (inspect.cleandoc(parent.__doc__ or "")).partition(
+            "Attributes\n----------\n"
+        )
         for block in re.split(r"\n(?=\S)", section):
             head, _, body = block.partition("\n")
             if body:
@@ -294,7 +302,11 @@ def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
-    return "" if value in (None, "", (), {}) else f"`{list(value) if isinstance(value, tuple) else value!r}`"
+    return (
+        ""
+        if value in (None, "", (), {})
+        else f"`{list(value) if isinstance(value, tuple) else value!r}`"
+    )
 
 
 def _limits(field: FieldInfo) -> str:
@@ -381,11 +393,17 @@ def _comparison(run: str) -> pd.DataFrame:
 
 
 def _with_interval(row: Any) -> str:
-    return f"{row['accuracy']:.1%} ({100 * row['accuracy_low']:.1f}–{100 * row['accuracy_high']:.1f})"
+    return (
+        f"{row['accuracy']:.1%} ({100 * row['accuracy_low']:.1f}–{100 * row['accuracy_high']:.1f})"
+    )
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
     """A Markdown table; columns that are empty throughout are left out."""
     kept = [index for index in range(len(head)) if any(row[index] for row in rows)]
-    lines = [[head[i] for i in kept], ["---"] * len(kept), *([row[i] for i in kept] for row in rows)]
+    lines = [
+        [head[i] for i in kept],
+        ["---"] * len(kept),
+        *([row[i] for i in kept] for row in rows),
+    ]
     return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]

@@ -54,4 +54,6 @@ from leukbench.data.synthetic import load_truth
 
 planted = {frozenset((pair.first, pair.second)) for pair in load_truth(folder).pairs}
 found = {frozenset(finding.files) for finding in report.findings}
-print(f"{len(planted & found)} of {len(planted)} planted pairs were found, {len(found - planted)} others")
+print(
+    f"{len(planted & found)} of {len(planted)} planted pairs were found, {len(found - planted)} others"
+)

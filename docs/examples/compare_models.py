@@ -41,4 +41,6 @@ compared.groups.round(3)
 # %%
 # The five pairs with the smallest p-values.
 
-compared.pairs.sort_values("p_holm")[["model_a", "model_b", "difference", "low", "high", "p_holm"]].head().round(3)
+compared.pairs.sort_values("p_holm")[
+    ["model_a", "model_b", "difference", "low", "high", "p_holm"]
+].head().round(3)

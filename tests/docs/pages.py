@@ -13,7 +13,9 @@ PAGES = (
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
     ROOT / "benchmarks" / "README.md",
-    *sorted(path for path in DOCS.rglob("*.md") if not path.relative_to(DOCS).parts[0].startswith("_")),
+    *sorted(
+        path for path in DOCS.rglob("*.md") if not path.relative_to(DOCS).parts[0].startswith("_")
+    ),
 )
 
 _FENCE = re.compile(
