@@ -1,13 +1,11 @@
-"""The house: which room may import which, what is imported before it is asked for, and how long files are."""
+"""The house: which room may import which, what is imported when, and how long things are."""
 
 from __future__ import annotations
 
-import ast
 import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest

@@ -302,11 +302,9 @@ def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
-    return (
-        ""
-        if value in (None, "", (), {})
-        else f"`{list(value) if isinstance(value, tuple) else value!r}`"
-    )
+    if value in (None, "", (), {}):
+        return ""
+    return f"`{list(value) if isinstance(value, tuple) else value!r}`"
 
 
 def _limits(field: FieldInfo) -> str:

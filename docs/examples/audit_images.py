@@ -2,8 +2,8 @@
 Audit a folder of images
 ========================
 
-Copies and overlapping fields of view let a model score without having learnt anything. The audit finds them before anything
-is trained.
+Copies and overlapping fields of view let a model score without having learnt anything. The audit
+finds them before anything is trained.
 """
 
 # %%

@@ -2,7 +2,8 @@
 Check a published table
 =======================
 
-Rounded percentages come from whole numbers of images. So a printed row can be impossible, whatever the test set was.
+Rounded percentages come from whole numbers of images. So a printed row can be impossible, whatever
+the test set was.
 """
 
 # %%
@@ -24,8 +25,8 @@ report = check_table(str(table), kind="binary")
 print("\n".join(report.lines()))
 
 # %%
-# Model A is possible: the check names the smallest test set that prints it. Model B is not: its "specificity" is another
-# quantity. The verdicts are data, too:
+# Model A is possible: the check names the smallest test set that prints it. Model B is not: its
+# "specificity" is another quantity. The verdicts are data, too:
 
 [row.status for row in report.rows]
 

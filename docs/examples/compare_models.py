@@ -29,8 +29,8 @@ columns = ["title", "accuracy", "accuracy_low", "accuracy_high", "recall", "spec
 table.loc[table["family"] != "probe", columns].round(3)
 
 # %%
-# Which differences are more than chance? `letters` gives models that cannot be told apart a letter in common. All pairs are
-# tested on the same images, with Holm's correction.
+# Which differences are more than chance? `letters` gives models that cannot be told apart a letter in
+# common. All pairs are tested on the same images, with Holm's correction.
 
 from leukbench.score.comparisons import compare
 
@@ -41,6 +41,5 @@ compared.groups.round(3)
 # %%
 # The five pairs with the smallest p-values.
 
-compared.pairs.sort_values("p_holm")[
-    ["model_a", "model_b", "difference", "low", "high", "p_holm"]
-].head().round(3)
+columns = ["model_a", "model_b", "difference", "low", "high", "p_holm"]
+compared.pairs.sort_values("p_holm")[columns].head().round(3)

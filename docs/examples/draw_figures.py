@@ -16,7 +16,8 @@ run = leukbench.Run.load(Path("../../results/synthetic-example").resolve())
 run.figure_names()
 
 # %%
-# Accuracy with its interval, and the published values: a star was measured on this data set, a diamond on another.
+# Accuracy with its interval, and the published values: a star was measured on this data set, a
+# diamond on another.
 
 figure = run.figure("comparison")
 
