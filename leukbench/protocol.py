@@ -96,8 +96,12 @@ class Protocol(_Frozen):
 
     Attributes
     ----------
-    name, title, description : str
-        For the command line, for tables, and what it is for.
+    name : str
+        On the command line and in the name of the run folder; letters, digits, ``.``, ``_``, ``-``.
+    title : str
+        In tables and on the page.
+    description : str
+        What it is for.
     task : str or dict
         ``all`` classes, ``benign-malignant``, or a new name for each class.
     models : tuple of str

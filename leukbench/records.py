@@ -96,18 +96,28 @@ class Outcome(_Record):
         ``ok``, ``failed``, ``timeout``, ``out-of-memory`` or ``degenerate``.
     reason, traceback : str
         Why it failed or is degenerate.
-    recipe, departures
+    recipe : str
         How the model is trained, as the code says that trained it; empty for probes.
-    fit_seconds, predict_seconds, total_seconds : float or None
-        Training, prediction of the test part, and all of it.
+    departures : tuple of str
+        Differences from the model's publication.
+    fit_seconds : float or None
+        Training.
+    predict_seconds : float or None
+        Prediction of the test part.
+    total_seconds : float or None
+        The whole trial.
     predict_ms_per_image : float or None
         Milliseconds.
     peak_memory_mb : float or None
         Largest resident memory of the process, MiB.
-    parameters, flops : int or None
-        Trained numbers of the model; floating-point operations of one image.
-    threads, jobs : int or None
-        Cores of the trial, and trials that ran side by side.
+    parameters : int or None
+        Trained numbers of the model.
+    flops : int or None
+        Floating-point operations of one image.
+    threads : int or None
+        Cores of the trial.
+    jobs : int or None
+        Trials that ran side by side.
     epochs_run : int or None
         Epochs that a network was trained for.
     n_train, n_validation, n_test : int

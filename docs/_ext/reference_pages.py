@@ -7,6 +7,7 @@ from where the pages include them.
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -290,9 +291,9 @@ def _type_name(kind: Any) -> str:
         return plain[kind]
     arguments = [one for one in get_args(kind) if one is not Ellipsis]
     if get_origin(kind) in (tuple, list):
-        return f"list of {_type_name(arguments[0])}"
+        return f"list of {_type_name(arguments[0]).replace('number', 'numbers')}"
     if get_origin(kind) is dict:
-        return f"table of {_type_name(arguments[1])}"
+        return f"table of {_type_name(arguments[1]).replace('number', 'numbers')}"
     return f"`{kind.__name__}`"
 
 
@@ -300,11 +301,9 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
-    if isinstance(value, bool):
-        return f"`{str(value).lower()}`"
     if value in (None, "", (), {}):
         return ""
-    return f"`{list(value) if isinstance(value, tuple) else value!r}`"
+    return f"`{json.dumps(value)}`"
 
 
 def _limits(field: FieldInfo) -> str:
