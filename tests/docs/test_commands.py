@@ -45,6 +45,20 @@ def test_how_to(page: Path, folder: Path) -> None:
     run_page(page, folder)
 
 
+def test_the_plug_in_of_the_page_holds_the_contract(folder: Path) -> None:
+    """The commands after its installation run where an entry point stands for the installation."""
+    run_page(DOCS / "how-to" / "own-model.md", folder)
+    facts = folder / "plugin" / "grey_level-1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: grey-level\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text("[leukbench.models]\ngrey_level = grey_level\n")
+    found = Step(
+        'PYTHONPATH="plugin:$PYTHONPATH" leukbench check-model grey_level',
+        "grey_level: ... checks hold\n",
+    )
+    run_step(found, folder, "how-to/own-model.md")
+
+
 @pytest.mark.parametrize("page", [TUTORIAL, *HOW_TO], ids=lambda path: path.stem)
 def test_commands_that_are_not_run_say_why(page: Path) -> None:
     commands = [block for block in blocks(page) if block.language == "console"]
