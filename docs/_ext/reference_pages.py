@@ -112,7 +112,8 @@ def figures() -> str:
     """All figures with their captions."""
     from leukbench.report.figures import FIGURES
 
-    rows = [(f"`{name}`", one.title, one.caption) for name, one in FIGURES.items()]
+    entries = FIGURES.items() if isinstance(FIGURES, Mapping) else ((s.name, s) for s in FIGURES)
+    rows = [(f"`{name}`", one.title, one.caption) for name, one in entries]
     return "\n".join(_table(("name", "title", "what it shows"), rows))
 
 
