@@ -92,25 +92,7 @@ class Audit(_Frozen):
 
 
 class Protocol(_Frozen):
-    """What makes two numbers comparable.
-
-    Attributes
-    ----------
-    name : str
-        On the command line and in the name of the run folder; letters, digits, ``.``, ``_``, ``-``.
-    title : str
-        In tables and on the page.
-    description : str
-        What it is for.
-    task : str or dict
-        ``all`` classes, ``benign-malignant``, or a new name for each class.
-    models : tuple of str
-        What ``run-all`` runs; empty means all.
-    seeds : tuple of int
-        Each model is trained once with each.
-    preprocessing, split, training, audit
-        The sections below.
-    """
+    """What makes two numbers comparable."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     title: str = ""

@@ -6,9 +6,10 @@ from where the pages include them.
 
 from __future__ import annotations
 
+import ast
 import inspect
+import itertools
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import UnionType
@@ -262,20 +263,16 @@ def _field_table(fields: dict[str, FieldInfo], owner: type[BaseModel]) -> list[s
 
 
 def attribute_texts(kind: type[BaseModel]) -> dict[str, str]:
-    """What the docstrings of a model and of its parents say of each attribute."""
+    """What the text after each field of a model and of its parents says of the field."""
     texts: dict[str, str] = {}
     for parent in reversed(kind.__mro__):
-        _, _, section = (inspect.cleandoc(parent.__doc__ or "")).partition(
-            "Attributes\n----------\n"
-        )
-        for block in re.split(r"\n(?=\S)", section):
-            head, _, body = block.partition("\n")
-            if body:
-                for name in head.split(" : ")[0].split(", "):
-                    texts[name.strip("`")] = " ".join(body.split()).replace("``", "`")
-    for name, field in kind.model_fields.items():
-        if field.description:
-            texts[name] = field.description
+        if not _is_model(parent) or parent is BaseModel:
+            continue
+        body = ast.parse(inspect.getsource(parent)).body[0].body
+        for field, after in itertools.pairwise(body):
+            match field, after:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(ast.Constant(str(text))):
+                    texts[name] = " ".join(text.split()).replace("``", "`")
     return texts
 
 
