@@ -122,10 +122,9 @@ def metrics() -> str:
     """Every metric of the registry, with its formula and source."""
     from leukbench.score.metrics import METRICS
 
-    entries = list(METRICS.values()) if isinstance(METRICS, Mapping) else []
     rows = [
         (f"`{one.name}`", _bounds(one.low, one.high), _aim(one.higher_is_better), one.definition)
-        for one in entries
+        for one in METRICS.values()
     ]
     return "\n".join(_table(("name", "values", "better", "definition"), rows))
 
