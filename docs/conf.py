@@ -38,6 +38,8 @@ myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
 autodoc_typehints = "none"
+autodoc_preserve_defaults = True
+nitpick_ignore_regex = [("py:class", r"(collections|pathlib|pandas|numpy|matplotlib)\..*")]
 autosummary_generate = True
 numpydoc_show_class_members = True
 numpydoc_show_inherited_class_members = False

@@ -10,7 +10,7 @@ import ast
 import inspect
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin
@@ -81,20 +81,23 @@ def commands() -> str:
 
 
 def exit_codes() -> str:
-    """The exit codes, from the classes of errors that carry them."""
+    """The exit codes, from the constants and the classes of errors that carry them."""
     from leukbench import errors
     from leukbench.cli.app import INTERRUPTED
 
-    rows = [("0", "everything is fine", "")]
+    said = _texts_after(ast.parse(inspect.getsource(errors)).body)
+    rows = [("0", "Everything is fine.", "")]
+    for name, text in said.items():
+        what = text.removeprefix("Exit code of ")
+        rows.append((str(getattr(errors, name)), what[0].upper() + what[1:], ""))
     kinds = [
         kind
         for _, kind in inspect.getmembers(errors, inspect.isclass)
         if issubclass(kind, errors.LeukbenchError) and kind is not errors.LeukbenchError
     ]
-    for kind in sorted(kinds, key=lambda one: one.exit_code):
-        said = inspect.getdoc(kind).rstrip(".")
-        rows.append((str(kind.exit_code), said, f"`{kind.__name__}`"))
-    rows.append((str(INTERRUPTED), "The command was interrupted; finished trials are kept", ""))
+    rows += [(str(kind.exit_code), inspect.getdoc(kind), f"`{kind.__name__}`") for kind in kinds]
+    rows.append((str(INTERRUPTED), "The command was interrupted; finished trials are kept.", ""))
+    rows.sort(key=lambda row: int(row[0]))
     return "\n".join(_table(("exit code", "when", "exception in Python"), rows))
 
 
@@ -113,8 +116,7 @@ def figures() -> str:
     """All figures with their captions."""
     from leukbench.report.figures import FIGURES
 
-    entries = FIGURES.items() if isinstance(FIGURES, Mapping) else ((s.name, s) for s in FIGURES)
-    rows = [(f"`{name}`", one.title, one.caption) for name, one in entries]
+    rows = [(f"`{one.name}`", one.title, one.caption) for one in FIGURES]
     return "\n".join(_table(("name", "title", "what it shows"), rows))
 
 
@@ -265,13 +267,21 @@ def attribute_texts(kind: type[BaseModel]) -> dict[str, str]:
     """What the text after each field of a model and of its parents says of the field."""
     texts: dict[str, str] = {}
     for parent in reversed(kind.__mro__):
-        if not _is_model(parent) or parent is BaseModel:
-            continue
-        body = ast.parse(inspect.getsource(parent)).body[0].body
-        for field, after in itertools.pairwise(body):
-            match field, after:
-                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(ast.Constant(str(text))):
-                    texts[name] = " ".join(text.split()).replace("``", "`")
+        if _is_model(parent) and parent is not BaseModel:
+            texts |= _texts_after(ast.parse(inspect.getsource(parent)).body[0].body)
+    return texts
+
+
+def _texts_after(body: list[ast.stmt]) -> dict[str, str]:
+    """The text that follows each assignment of a name."""
+    texts: dict[str, str] = {}
+    for assignment, after in itertools.pairwise(body):
+        match assignment, after:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]),
+                ast.Expr(ast.Constant(str(text))),
+            ):
+                texts[name] = " ".join(text.split()).replace("``", "`")
     return texts
 
 
