@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -92,6 +94,14 @@ def test_run_is_a_plain_function() -> None:
     )
 
 
+def functions() -> Iterator[tuple[Path, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """Every function of leukbench, with its file."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield path.relative_to(PACKAGE), node
+
+
 def test_no_file_is_longer_than_400_lines() -> None:
     lengths = {
         str(path.relative_to(PACKAGE)): len(path.read_text(encoding="utf-8").splitlines())
@@ -105,3 +115,23 @@ def test_no_module_imports_itself_through_others() -> None:
     graph = grimp.build_graph("leukbench", cache_dir=None)
     imports = {name: graph.find_modules_directly_imported_by(name) for name in graph.modules}
     TopologicalSorter(imports).prepare()  # raises CycleError, which names the circle
+
+
+UNTYPED = re.compile(r"(?:dict|Mapping)\[str, (?:Any|object)\]")
+RECORD = re.compile(r"job|outcome|record|description")
+PASSED = re.compile(rf"{RECORD.pattern}|task|answer|^run$")
+
+
+def test_jobs_outcomes_and_descriptions_of_runs_are_typed() -> None:
+    """No function takes or returns one of them as a dict of anything; they are records."""
+    untyped = []
+    for path, node in functions():
+        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        hints = [(one.arg, one.annotation) for one in arguments if PASSED.search(one.arg)]
+        hints += [("return", node.returns)] if RECORD.search(node.name) else []
+        untyped += [
+            f"{path}: {node.name}: {name}"
+            for name, hint in hints
+            if hint is not None and UNTYPED.search(ast.unparse(hint))
+        ]
+    assert untyped == []
