@@ -102,6 +102,14 @@ def functions() -> Iterator[tuple[Path, ast.FunctionDef | ast.AsyncFunctionDef]]
                 yield path.relative_to(PACKAGE), node
 
 
+def test_no_function_is_longer_than_60_lines() -> None:
+    lengths = {
+        f"{path}: {node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for path, node in functions()
+    }
+    assert {name: lines for name, lines in lengths.items() if lines > 60} == {}
+
+
 def test_no_file_is_longer_than_400_lines() -> None:
     lengths = {
         str(path.relative_to(PACKAGE)): len(path.read_text(encoding="utf-8").splitlines())
