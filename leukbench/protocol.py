@@ -33,6 +33,7 @@ class Preprocessing(_Frozen):
     size: int = Field(default=50, ge=8, le=1024)
     """Height and width of the result, in pixels."""
     colour: Literal["grey", "rgb"] = "grey"
+    """One channel or three."""
     median_kernel: int = Field(default=5, ge=0, le=31)
     """Side of the median filter in pixels, odd; 0 or 1 leaves it out."""
     segmentation: Literal["none", "hsv", "aria2021"] = "none"
@@ -67,6 +68,7 @@ class Split(_Frozen):
     validation_fraction: float = Field(default=0.0, ge=0, lt=1)
     """Share of the training part that is set aside for early stopping and calibration."""
     seed: int = Field(default=0, ge=0)
+    """Seed of the division."""
 
 
 class Training(_Frozen):
@@ -75,6 +77,7 @@ class Training(_Frozen):
     epochs: int = Field(default=30, ge=1)
     """Passes over the training part, at most."""
     batch_size: int = Field(default=64, ge=1)
+    """Images in one step."""
     precision: Precision = "auto"
     """``auto`` takes, for each network, the faster one on this machine."""
     early_stopping: int = Field(default=0, ge=0)
@@ -95,12 +98,17 @@ class Protocol(_Frozen):
     """What makes two numbers comparable."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """On the command line and in the name of the run folder; letters, digits and ``._-``."""
     title: str = ""
+    """In tables and on the page."""
     description: str = ""
+    """What it is for."""
     task: Literal["all", "benign-malignant"] | dict[str, str] = "all"
     """A mapping gives the new name of every class."""
     models: tuple[str, ...] = ()
+    """What ``run-all`` runs; empty means all."""
     seeds: tuple[int, ...] = (0,)
+    """Each model is trained once with each."""
     preprocessing: Preprocessing = Preprocessing()
     split: Split = Split()
     training: Training = Training()

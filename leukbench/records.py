@@ -31,47 +31,26 @@ class _Record(BaseModel):
 
 
 class PublishedValues(_Record):
-    """Values that a paper prints for a model, as printed.
-
-    Attributes
-    ----------
-    accuracy, precision, recall, specificity, f1 : str
-        As in the paper's table; empty where it has none.
-    source : str
-        Paper and table.
-    same_data : bool
-        Whether the value was measured on the dataset of the paper itself.
-    """
+    """Values that a paper prints for a model, as printed; empty where it prints none."""
 
     accuracy: str = ""
+    """Character by character, whether percent or fraction."""
     precision: str = ""
+    """Likewise."""
     recall: str = ""
+    """Likewise."""
     specificity: str = ""
+    """Likewise."""
     f1: str = ""
+    """Likewise."""
     source: str = ""
+    """Paper and table."""
     same_data: bool = False
+    """Whether it was measured on the data set of the paper itself."""
 
 
 class Job(_Record):
-    """What a child process is told: one trial, and where its inputs lie.
-
-    Attributes
-    ----------
-    key, model, family, framework, adapter_version, seed, parameters
-        As planned; `parameters` are the arguments of the model's factory.
-    images : Path
-        Array of the images (uint8, shape (n, height, width, channels)) or of a probe's features.
-    fold_file : Path
-        ``.npz`` with ``train``, ``validation``, ``test`` (indices), ``labels``, ``classes``, ``paths``.
-    workdir : Path
-        Where predictions and learning curve are left.
-    threads : int
-        Cores that the trial may keep busy.
-    save_model : bool
-        Keep the fitted model.
-    explain : bool
-        Look into what the model goes by.
-    """
+    """What a child process is told: one trial, as planned, and where its inputs lie."""
 
     leukbench_version: str
     key: str
@@ -81,64 +60,63 @@ class Job(_Record):
     adapter_version: int
     seed: int
     parameters: dict[str, Any]
+    """Arguments of the model's factory."""
     images: Path
+    """Array of the images (uint8, shape (n, height, width, channels)) or of a probe's features."""
     fold_file: Path
+    """``.npz`` with ``train``, ``validation``, ``test`` (indices), ``labels``, ``classes``, ``paths``."""
     workdir: Path
+    """Where predictions and learning curve are left."""
     threads: int
     save_model: bool = False
     explain: bool = False
 
 
 class Outcome(_Record):
-    """How a trial ended, and what was measured of it.
-
-    Attributes
-    ----------
-    status : str
-        ``ok``, ``failed``, ``timeout``, ``out-of-memory`` or ``degenerate``.
-    reason, traceback : str
-        Why it failed or is degenerate.
-    recipe, departures
-        How the model is trained, as the code says that trained it; empty for probes.
-    fit_seconds, predict_seconds, total_seconds : float or None
-        Training, prediction of the test part, and all of it.
-    predict_ms_per_image : float or None
-        Milliseconds.
-    peak_memory_mb : float or None
-        Largest resident memory of the process, MiB.
-    parameters, flops : int or None
-        Trained numbers of the model; floating-point operations of one image.
-    threads, jobs : int or None
-        Cores of the trial, and trials that ran side by side.
-    n_train, n_validation, n_test : int
-        Images of each part.
-    explanation : str
-        Why there is no explanation, in one sentence.
-    machine : str
-        `leukbench.machine.machine_id` of where it ran.
-    """
+    """How a trial ended, and what was measured of it."""
 
     status: Status
+    """``degenerate``: no better than the majority class, one class predicted, or a loss that is NaN."""
     reason: str = ""
+    """Why it failed or is degenerate."""
     traceback: str = ""
+    """Of the error, where there was one."""
     recipe: str = ""
+    """How the model is trained, as the code says that trained it; empty for probes."""
     departures: tuple[str, ...] = ()
+    """Differences from the model's publication."""
     fit_seconds: float | None = None
+    """Training."""
     predict_seconds: float | None = None
+    """Prediction of the test part."""
     predict_ms_per_image: float | None = None
+    """Milliseconds."""
     total_seconds: float | None = None
+    """The whole trial."""
     peak_memory_mb: float | None = None
+    """Largest resident memory of the process, MiB."""
     parameters: int | None = None
+    """Trained numbers of the model."""
     flops: int | None = None
+    """Floating-point operations of one image."""
     threads: int | None = None
+    """Cores of the trial."""
     jobs: int | None = None
+    """Trials that ran side by side."""
     epochs_run: int | None = None
+    """Epochs that a network was trained for."""
     n_train: int = 0
+    """Images that it was trained on."""
     n_validation: int = 0
+    """Images set aside for early stopping and calibration."""
     n_test: int = 0
+    """Images that it was tested on."""
     layers: list[dict[str, Any]] | None = None
+    """Layers of a network, for the figure of its architecture."""
     explanation: str = ""
+    """Why there is no explanation, in one sentence."""
     machine: str = ""
+    """`leukbench.machine.machine_id` of where it ran."""
 
     @property
     def scored(self) -> bool:
@@ -161,24 +139,38 @@ class _Trial(_Record):
     """Which trial it is; comes first in ``record.json``."""
 
     schema_version: int = SCHEMA_VERSION
+    """Version of this format."""
     leukbench_version: str
+    """What wrote it."""
     key: str
+    """sha256 of `identity`, and the name of the trial's folder."""
     identity: dict[str, Any]
+    """All that the predictions depend on."""
     model: str
+    """Name of the model."""
     title: str
+    """Its name in tables."""
     family: str
+    """deep, classical, ensemble, control, reference or probe."""
     fold: int
+    """Fold of the split, from 0."""
     seed: int
+    """Seed of the training."""
 
 
 class TrialRecord(Outcome, _Trial):
     """One trial's ``record.json``: which trial it is, how it ended, and the hashes of its files."""
 
     reference: str = ""
+    """Where the model was first described."""
     published: PublishedValues | None = None
+    """What a paper prints for the model."""
     precision: str = ""
+    """What a network was trained in: ``float32`` or ``mixed_bfloat16``."""
     started: str = ""
+    """Date and time, UTC."""
     files: dict[str, str] = {}
+    """sha256 of every other file of the trial."""
 
     @property
     def name(self) -> str:
@@ -190,77 +182,94 @@ class SkippedFile(_Record):
     """A file that was left out because it could not be read."""
 
     path: str
+    """Below the folder of the data set."""
     reason: str
+    """What was wrong with it."""
 
 
 class DatasetDescription(_Record):
-    """What a run says of its images.
-
-    Attributes
-    ----------
-    catalog : str or None
-        Name in the catalogue, where the images are a known dataset.
-    benign : str
-        The class that is not malignant; empty where that is not known.
-    group_kind : str
-        ``patient`` where groups were given, ``proxy`` where the audit's clusters stand for them.
-    """
+    """What a run says of its images."""
 
     name: str
+    """Short name: a known one, else the folder's."""
     title: str = ""
+    """Name for people."""
     catalog: str | None = None
+    """Name in the catalogue, where the images are a known data set."""
     fingerprint: str
+    """sha256 of path, label, group and content of every image."""
     images: int
+    """How many there are."""
     classes: tuple[str, ...]
+    """Names of the class folders."""
     counts: dict[str, int]
+    """Images of each class."""
     benign: str = ""
+    """The class that is not malignant; empty where that is not known."""
     synthetic: bool = False
+    """Whether the images were rendered."""
     licence: str = ""
+    """Terms of a known data set."""
     citation: str = ""
+    """What to cite for it."""
     group_kind: str = "proxy"
+    """``patient`` where groups were given, ``proxy`` where the audit's clusters stand for them."""
     skipped: tuple[SkippedFile, ...] = ()
+    """Files that were left out."""
 
 
 class Environment(_Record):
-    """Where a run happened.
-
-    Attributes
-    ----------
-    bfloat16_speedup : dict
-        How many times as fast as float32, by kind of layer, as measured on this machine.
-    memory_gb : float
-        GiB.
-    machine : str
-        Equal where times may be compared.
-    """
+    """Where a run happened."""
 
     python: str
+    """Version of Python."""
     packages: dict[str, str]
+    """Versions of the libraries."""
     cpu: str
+    """Processor."""
     cpu_features: tuple[str, ...] = ()
+    """Those that decide the speed of matrix products."""
     bfloat16_speedup: dict[str, float] = {}
+    """How many times as fast as float32, by kind of layer, as measured on this machine."""
     cores: int
+    """Cores that leukbench may use."""
     memory_gb: float
+    """GiB."""
     os: str = ""
+    """Operating system."""
     machine: str = ""
+    """Equal where times may be compared."""
     git_commit: str = ""
+    """Commit of leukbench, where it ran from a clone."""
 
 
 class RunDescription(_Record):
     """Content of ``run.json``: what was run, on which images, under which protocol, and where."""
 
     schema_version: int = SCHEMA_VERSION
+    """Version of this format."""
     leukbench_version: str
+    """What wrote it."""
     command: str = ""
+    """What was typed, without the folders."""
     created: str = ""
+    """Date and time, UTC."""
     dataset_fingerprint: str
+    """Numbers of two runs are comparable where this and the next two are equal."""
     protocol_fingerprint: str
+    """sha256 of all in the protocol that decides what may be compared."""
     split_sha256: str
+    """sha256 of what each fold trains, validates and tests on."""
     task_classes: tuple[str, ...] = Field(min_length=1)
+    """Classes of the task, in the order of the probability columns."""
     models: tuple[str, ...] = ()
+    """All registered models and probes, in the order of the tables."""
     dataset: DatasetDescription
+    """The images."""
     protocol: Protocol
+    """The protocol in full."""
     environment: Environment
+    """The machine."""
 
     def differs_in(self, other: RunDescription) -> Literal["protocol", "dataset", "split"] | None:
         """What keeps two runs from being compared, or None: the one rule, for all who ask.

@@ -10,6 +10,9 @@ import typer
 if TYPE_CHECKING:
     import pandas as pd
 
+    from leukbench.runfolder import RunFolder
+    from leukbench.score.comparisons import Comparison
+
 RunArgument = Annotated[Path, typer.Argument(help="Run folder.")]
 
 
@@ -50,29 +53,11 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
     """Test the differences between models, or between two runs of one protocol, in pairs."""
-    from leukbench.errors import UsageError
     from leukbench.runfolder import RunFolder
     from leukbench.score.arrays import groups_from_split
-    from leukbench.score.comparisons import compare as compare_trials
 
     first = RunFolder(run)
-    groups = groups_from_split(first.split)
-    if other is None:
-        found = compare_trials(first.trials(), groups=groups, alpha=alpha)
-    else:
-        second = RunFolder(other)
-        if difference := first.run.differs_in(second.run):
-            raise UsageError(
-                f"{run} and {other} have different {difference}s, so their numbers cannot be "
-                "compared: name two runs of one protocol, dataset and split."
-            )
-        found = compare_trials(
-            first.trials(),
-            second.trials(),
-            groups=groups,
-            alpha=alpha,
-            labels=(run.name, other.name),
-        )
+    found = _tested(first, None if other is None else RunFolder(other), alpha)
     frames = {
         "groups": found.groups,
         "pairs": found.pairs,
@@ -86,7 +71,7 @@ def compare(
 
         frames["benign_malignant"] = benign_malignant(
             first.trials(),
-            groups,
+            groups_from_split(first.split),
             benign=benign,
             missed=missed,
             false_alarm=false_alarm,
@@ -98,19 +83,43 @@ def compare(
         return 0
     if first.synthetic:
         typer.echo("SYNTHETIC images: these numbers say nothing about real ones.\n")
+    _print_tests(found)
+    if "benign_malignant" in frames:
+        costs = f"cost {missed:g} for a missed case, {false_alarm:g} for a false alarm"
+        _print(f"{benign} against the rest ({costs})", frames["benign_malignant"])
+    return 0
+
+
+def _tested(first: RunFolder, second: RunFolder | None, alpha: float) -> Comparison:
+    """Tests between the models of one run, or between two runs that may be compared."""
+    from leukbench.errors import UsageError
+    from leukbench.score.arrays import groups_from_split
+    from leukbench.score.comparisons import compare as compare_trials
+
+    groups = groups_from_split(first.split)
+    if second is None:
+        return compare_trials(first.trials(), groups=groups, alpha=alpha)
+    if difference := first.run.differs_in(second.run):
+        raise UsageError(
+            f"{first.path} and {second.path} have different {difference}s, so their numbers cannot be "
+            "compared: name two runs of one protocol, dataset and split."
+        )
+    labels = (first.path.name, second.path.name)
+    return compare_trials(
+        first.trials(), second.trials(), groups=groups, alpha=alpha, labels=labels
+    )
+
+
+def _print_tests(found: Comparison) -> None:
     _print("Groups of equals (models with a letter in common cannot be told apart)", found.groups)
     columns = [
         "model_a", "model_b", "difference", "low", "high", "only_a", "only_b", "test", "p_holm",
         "different",
     ]  # fmt: skip
-    _print(f"Pairs (Holm over all, alpha {alpha:g})", found.pairs[columns])
+    _print(f"Pairs (Holm over all, alpha {found.alpha:g})", found.pairs[columns])
     _print("Friedman test over folds", found.friedman)
     _print("Mean ranks", found.ranks)
     _print(f"Smallest difference with power {found.power:.0%}", found.smallest_difference)
-    if "benign_malignant" in frames:
-        costs = f"cost {missed:g} for a missed case, {false_alarm:g} for a false alarm"
-        _print(f"{benign} against the rest ({costs})", frames["benign_malignant"])
-    return 0
 
 
 def _print(title: str, frame: pd.DataFrame) -> None:

@@ -17,7 +17,7 @@ from leukbench.score.arrays import (
     probability_columns,
 )
 from leukbench.score.intervals import CONFIDENCE
-from leukbench.score.members import models_of
+from leukbench.score.members import ModelTrials, models_of
 from leukbench.score.per_class import classification_report, predictive_values
 
 BENIGN, MALIGNANT = "benign", "malignant"
@@ -155,36 +155,49 @@ def benign_malignant(
     original = list(trials)
     views = binary_trials(original, benign)
     report = classification_report(views, groups, confidence=confidence)
-    by_class = {(row["model"], row["class"]): row for row in report.to_dict("records")}
+    by_class = {(row["model"], row["class"]): row for _, row in report.iterrows()}
     costs = cost_matrix(missed, false_alarm)
     names = {t.model: find_benign(classes_of(t.frame), benign) for t in original}
-    rows = []
-    for model in models_of(views):
-        malignant = by_class[model.model, MALIGNANT]
-        scores = model.mean_scores(("accuracy", "auroc"))
-        spent = [expected_costs(m.frame, costs) for m in model.members]
-        sensitivity, specificity = float(malignant["recall"]), float(malignant["specificity"])
-        support = float(malignant["support"])
-        share = support / (support + float(by_class[model.model, BENIGN]["support"]))
-        stated = share if prevalence is None else prevalence
-        ppv, npv = predictive_values(sensitivity, specificity, stated)
-        rows.append(
-            {
-                "model": model.model,
-                "benign": names[model.model],
-                "accuracy": scores["accuracy"],
-                "sensitivity": sensitivity,
-                "sensitivity_low": malignant["recall_low"],
-                "sensitivity_high": malignant["recall_high"],
-                "specificity": specificity,
-                "specificity_low": malignant["specificity_low"],
-                "specificity_high": malignant["specificity_high"],
-                "ppv": ppv,
-                "npv": npv,
-                "prevalence": stated,
-                "auroc": scores["auroc"],
-                "expected_cost": model.mean([c[0] for c in spent]),
-                "expected_cost_by_probability": model.mean([c[1] for c in spent]),
-            }
+    rows = [
+        {"model": model.model, "benign": names[model.model]}
+        | _row(
+            model,
+            by_class[model.model, MALIGNANT],
+            by_class[model.model, BENIGN],
+            costs,
+            prevalence,
         )
+        for model in models_of(views)
+    ]
     return pd.DataFrame(rows)
+
+
+def _row(
+    model: ModelTrials,
+    malignant: pd.Series,
+    benign: pd.Series,
+    costs: pd.DataFrame,
+    prevalence: float | None,
+) -> dict[str, float]:
+    """The scores of one model, from its rows of the classification report."""
+    scores = model.mean_scores(("accuracy", "auroc"))
+    spent = [expected_costs(member.frame, costs) for member in model.members]
+    sensitivity, specificity = malignant["recall"], malignant["specificity"]
+    share = malignant["support"] / (malignant["support"] + benign["support"])
+    stated = share if prevalence is None else prevalence
+    ppv, npv = predictive_values(sensitivity, specificity, stated)
+    return {
+        "accuracy": scores["accuracy"],
+        "sensitivity": sensitivity,
+        "sensitivity_low": malignant["recall_low"],
+        "sensitivity_high": malignant["recall_high"],
+        "specificity": specificity,
+        "specificity_low": malignant["specificity_low"],
+        "specificity_high": malignant["specificity_high"],
+        "ppv": ppv,
+        "npv": npv,
+        "prevalence": stated,
+        "auroc": scores["auroc"],
+        "expected_cost": model.mean([cost[0] for cost in spent]),
+        "expected_cost_by_probability": model.mean([cost[1] for cost in spent]),
+    }

@@ -70,7 +70,7 @@ def expected_calibration_error(
 ) -> float:
     """Average the gap between confidence and accuracy over bins, weighted by their images.
 
-    ECE = sum over bins of (n_b / n) |accuracy_b - confidence_b| (Guo et al. 2017, "On calibration
+    ECE = sum over bins of (n_b / n) ``|accuracy_b - confidence_b|`` (Guo et al. 2017, "On calibration
     of modern neural networks", ICML, arXiv:1706.04599, eq. 3), on the most probable class.
 
     `probabilities` has shape (n, k), `truth` holds columns of it. 0 is perfectly calibrated.
