@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -76,6 +76,10 @@ def synthesize(
             "--patient-effect", min=0.0, help="How much patients differ in stain and light."
         ),
     ] = 1.0,
+    classes: Annotated[
+        str,
+        typer.Option("--classes", help="overlapping, or distinct: easy to tell apart by shape."),
+    ] = "overlapping",
     copies: Annotated[
         int,
         typer.Option(
@@ -85,7 +89,7 @@ def synthesize(
     masks: Annotated[bool, typer.Option("--masks", help="Write masks of leukocytes too.")] = False,
 ) -> int:
     """Write SYNTHETIC smears as PNG files, with their patients and planted copies."""
-    from leukbench.data.synthetic import CopyPlan, SyntheticConfig, write_dataset
+    from leukbench.data.synthetic import ClassLook, CopyPlan, SyntheticConfig, write_dataset
 
     planted = CopyPlan(
         exact=copies,
@@ -101,6 +105,7 @@ def synthesize(
         size=size,
         seed=seed,
         patient_effect=patient_effect,
+        classes=cast(ClassLook, classes),
         copies=planted,
     )
     write_dataset(folder, config, masks=masks)

@@ -34,9 +34,10 @@ AUDIT_VERSION = 2
 
 # The embedded default: patients differ little enough that networks leave chance within minutes.
 EMBEDDED: dict[str, Any] = {
-    "images_per_class": 60,
-    "patients_per_class": 8,
+    "images_per_class": 160,
+    "patients_per_class": 16,
     "patient_effect": 0.3,
+    "classes": "distinct",
 }
 
 

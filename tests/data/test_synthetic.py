@@ -24,7 +24,7 @@ from leukbench.data.synthetic import (
     synthesize,
     write_dataset,
 )
-from leukbench.data.synthetic.patients import draw_patient
+from leukbench.data.synthetic.patients import APPEARANCES, draw_patient
 from leukbench.data.synthetic.scene import draw_scene
 from leukbench.errors import DataError, UsageError
 
@@ -306,7 +306,8 @@ class TestFolder:
 
 def test_a_scene_of_any_shape_holds_its_cells() -> None:
     who = draw_patient(SMALL, "Pro", 0)
-    scene = draw_scene(np.random.default_rng(0), who, "Pro", 150, 90, 2.0)
+    look = APPEARANCES["overlapping"]
+    scene = draw_scene(np.random.default_rng(0), who, look, "Pro", 150, 90, 2.0)
     assert scene.stain.shape == (3, 90, 150)
     assert scene.stain.min() >= 0
     assert scene.cover.min() == 0

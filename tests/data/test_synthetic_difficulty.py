@@ -82,3 +82,12 @@ def test_without_patient_effect_the_splits_agree() -> None:
 def test_confounding_makes_colour_a_shortcut() -> None:
     config = SyntheticConfig(images_per_class=32, size=64, patient_effect=0.5, confounding=1.0)
     assert scores(config)["colour, grouped"] > 0.7
+
+
+def test_distinct_classes_are_told_apart_by_shape_and_not_by_colour() -> None:
+    config = SyntheticConfig(
+        images_per_class=48, size=112, patient_effect=0.3, classes="distinct", patients_per_class=12
+    )
+    found = scores(config)
+    assert found["shape, grouped"] > 0.95
+    assert found["colour, grouped"] < 0.36  # chance is 0.25, twice its standard error 0.031

@@ -6,7 +6,7 @@ so that everything runs on a fresh machine, and so that leakage can be measured 
 
 from __future__ import annotations
 
-from leukbench.data.synthetic.config import CLASSES, CopyPlan, SyntheticConfig
+from leukbench.data.synthetic.config import CLASSES, ClassLook, CopyPlan, SyntheticConfig
 from leukbench.data.synthetic.copies import Item, PlantedPair, plan, render_item
 from leukbench.data.synthetic.render import Smear, render_image
 from leukbench.data.synthetic.truth import TRUTH_FILE, Truth, load_truth
@@ -15,6 +15,7 @@ from leukbench.data.synthetic.write import Synthesized, synthesize, write_datase
 __all__ = [
     "CLASSES",
     "TRUTH_FILE",
+    "ClassLook",
     "CopyPlan",
     "Item",
     "PlantedPair",

@@ -17,6 +17,7 @@ RENDERER = 2
 CopyKind = Literal[
     "exact", "rotated", "mirrored", "recompressed", "cropped", "overlapping", "conflict"
 ]
+ClassLook = Literal["overlapping", "distinct"]
 COPY_KINDS: tuple[CopyKind, ...] = get_args(CopyKind)
 
 
@@ -72,6 +73,10 @@ class SyntheticConfig:
     plants leakage under every split that is not grouped."""
     confounding: float = 0.0
     """How much the stain differs between classes: 0 not at all; 1 makes colour a shortcut."""
+    classes: ClassLook = "overlapping"
+    """``overlapping``: neighbouring classes differ as little as real ones may. ``distinct``: sizes and
+    outlines are exaggerated, so that a beginner tells the classes apart, and the amount of each stain
+    is the same in all of them, so that colour does not."""
     copies: CopyPlan = field(default_factory=CopyPlan)
     renderer: int = RENDERER
     """Version of the renderer; only this version's can be rendered, others' can be read."""
@@ -88,6 +93,8 @@ class SyntheticConfig:
         for name, lowest in (least | {"confounding": 0}).items():
             if not getattr(self, name) >= lowest:
                 raise UsageError(f"{name} is {getattr(self, name)}: give at least {lowest}.")
+        if self.classes not in get_args(ClassLook):
+            raise UsageError(f"classes is {self.classes}: give overlapping or distinct.")
 
     @property
     def counts(self) -> dict[str, int]:

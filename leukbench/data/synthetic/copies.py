@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leukbench.data.synthetic.config import CLASSES, COPY_KINDS, CopyKind, SyntheticConfig
-from leukbench.data.synthetic.patients import COPY, draw_patient, stream
+from leukbench.data.synthetic.patients import APPEARANCES, COPY, draw_patient, stream
 from leukbench.data.synthetic.render import Smear, photograph, render_image
 from leukbench.data.synthetic.scene import FIELD, draw_scene
 from leukbench.errors import UsageError
@@ -137,7 +137,8 @@ def _render_overlapping(config: SyntheticConfig, item: Item) -> Smear:
     dx, dy = _draw_shift(rng, size)
     label, patient, _ = item.source
     who = draw_patient(config, label, patient)
-    scene = draw_scene(rng, who, label, size + abs(dx), size + abs(dy), size / FIELD)
+    look = APPEARANCES[config.classes]
+    scene = draw_scene(rng, who, look, label, size + abs(dx), size + abs(dy), size / FIELD)
     left, top = max(-dx, 0), max(-dy, 0)
     shots = rng.spawn(2)
     if item.second:

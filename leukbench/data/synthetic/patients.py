@@ -9,12 +9,13 @@ The numbers are chosen so that neighbouring classes overlap; they measure nobody
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from leukbench.data.synthetic.config import CLASSES, SyntheticConfig
+from leukbench.data.synthetic.config import CLASSES, ClassLook, SyntheticConfig
 
 PATIENT, IMAGE, COPY, STAIN = range(4)
 """Streams of random numbers that never meet; the first word after the seed."""
@@ -42,11 +43,42 @@ class Morphology:
     irregularity: float  # relative amplitude of the folds of the nuclear outline
 
 
-MORPHOLOGY = {
-    "Benign": Morphology(8.6, 0.88, 1.18, 0.75, 0.07, 0.0, 0.0, 0.025),
-    "Early": Morphology(10.8, 0.78, 1.06, 0.62, 0.14, 0.5, 0.35, 0.045),
-    "Pre": Morphology(13.0, 0.64, 0.97, 0.50, 0.21, 1.2, 0.50, 0.070),
-    "Pro": Morphology(15.4, 0.79, 0.88, 0.34, 0.28, 2.4, 0.70, 0.110),
+@dataclass(frozen=True)
+class Appearance:
+    """How the classes of a dataset look, and what lies between their cells."""
+
+    morphology: Mapping[str, Morphology]
+    leukocyte_cover: tuple[float, float]  # share of the field, from and to
+    attempts: int  # to place a leukocyte, at most
+    other_cells: float  # share of leukocytes that belong to no class
+    red_cells: float  # factor on the cover of red cells
+
+
+APPEARANCES: Mapping[ClassLook, Appearance] = {
+    "overlapping": Appearance(
+        {
+            "Benign": Morphology(8.6, 0.88, 1.18, 0.75, 0.07, 0.0, 0.0, 0.025),
+            "Early": Morphology(10.8, 0.78, 1.06, 0.62, 0.14, 0.5, 0.35, 0.045),
+            "Pre": Morphology(13.0, 0.64, 0.97, 0.50, 0.21, 1.2, 0.50, 0.070),
+            "Pro": Morphology(15.4, 0.79, 0.88, 0.34, 0.28, 2.4, 0.70, 0.110),
+        },
+        leukocyte_cover=(0.06, 0.17),
+        attempts=40,
+        other_cells=0.12,
+        red_cells=1.0,
+    ),
+    "distinct": Appearance(
+        {
+            "Benign": Morphology(5.4, 0.77, 1.02, 1.05, 0.03, 0.0, 0.0, 0.015),
+            "Early": Morphology(9.6, 0.77, 1.02, 0.72, 0.09, 0.0, 0.3, 0.02),
+            "Pre": Morphology(15.3, 0.77, 1.02, 0.42, 0.26, 1.5, 0.65, 0.08),
+            "Pro": Morphology(23.3, 0.77, 1.02, 0.20, 0.44, 4.0, 1.0, 0.16),
+        },
+        leukocyte_cover=(0.10, 0.27),
+        attempts=80,
+        other_cells=0.0,
+        red_cells=0.3,
+    ),
 }
 
 
@@ -88,7 +120,7 @@ def draw_patient(config: SyntheticConfig, label: str, patient: int) -> Patient:
             np.array([0.0, 0.0, 0.06]) + strength * rng.normal(0, [0.03, 0.03, 0.02]), -0.12, 0.12
         ),
         blur=near(0.20, 0.05, 0.10, 0.45),
-        red_cover=near(0.42, 0.13, 0.08, 0.75),
+        red_cover=near(0.42, 0.13, 0.08, 0.75) * APPEARANCES[config.classes].red_cells,
         red_diameter=near(7.2, 0.35, 6.0, 8.6),
         pallor=near(0.92, 0.12, 0.1, 1.0),
         clumping=near(0.35, 0.2, 0.0, 0.8),

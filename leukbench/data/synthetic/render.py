@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from leukbench.data.synthetic import cells
 from leukbench.data.synthetic.config import CLASSES, SyntheticConfig
-from leukbench.data.synthetic.patients import IMAGE, Patient, draw_patient, stream
+from leukbench.data.synthetic.patients import APPEARANCES, IMAGE, Patient, draw_patient, stream
 from leukbench.data.synthetic.scene import FIELD, Scene, draw_scene
 
 _STEPS = 512  # of the attenuation table, per unit of optical density
@@ -38,7 +38,9 @@ def render_image(config: SyntheticConfig, label: str, patient: int, image: int) 
     """
     rng = stream(config, IMAGE, CLASSES.index(label), patient, image)
     who = draw_patient(config, label, patient)
-    scene = draw_scene(rng, who, label, config.size, config.size, config.size / FIELD)
+    scene = draw_scene(
+        rng, who, APPEARANCES[config.classes], label, config.size, config.size, config.size / FIELD
+    )
     return photograph(rng, who, scene, config.size, 0, 0)
 
 

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leukbench.data.synthetic import cells
-from leukbench.data.synthetic.patients import MORPHOLOGY, Morphology, Patient
+from leukbench.data.synthetic.patients import Appearance, Morphology, Patient
 
 FIELD = 62.0
 """Width of a field of view in micrometres."""
 
-_NORMAL_SHARE = 0.12
 _LYMPHOCYTE = Morphology(8.2, 0.88, 1.18, 0.8, 0.1, 0.0, 0.0, 0.02)
 _Draw = Callable[[np.random.Generator, float, float], cells.Sprite]
 
@@ -31,12 +30,18 @@ class Scene:
 
 
 def draw_scene(
-    rng: np.random.Generator, who: Patient, label: str, width: int, height: int, pixel: float
+    rng: np.random.Generator,
+    who: Patient,
+    look: Appearance,
+    label: str,
+    width: int,
+    height: int,
+    pixel: float,
 ) -> Scene:
     """Lay red cells, leukocytes and platelets on the glass; sizes in pixels, `pixel` per um."""
     stain = np.zeros((3, height, width), dtype=np.float32)
     cover = np.zeros((height, width), dtype=np.float32)
-    white = _place_leukocytes(rng, who, label, width, height, pixel)
+    white = _place_leukocytes(rng, who, look, label, width, height, pixel)
     _draw_red_cells(rng, who, stain[0], white, pixel)
     for x, y, radius, draw in white:
         _paste(stain, cover, draw(rng, radius, pixel), x, y)
@@ -51,19 +56,25 @@ def draw_scene(
 
 
 def _place_leukocytes(
-    rng: np.random.Generator, who: Patient, label: str, width: int, height: int, pixel: float
+    rng: np.random.Generator,
+    who: Patient,
+    look: Appearance,
+    label: str,
+    width: int,
+    height: int,
+    pixel: float,
 ) -> list[tuple[float, float, float, _Draw]]:
     """Where leukocytes lie: x, y, radius and how to draw each.
 
     As many as fill a share of the field that does not depend on the class, so that neither the
     count nor the amount of purple gives the class away. The first one lies in the middle.
     """
-    look = MORPHOLOGY[label]
-    goal = rng.uniform(0.06, 0.17) * width * height
+    own = look.morphology[label]
+    goal = rng.uniform(*look.leukocyte_cover) * width * height
     placed: list[tuple[float, float, float, _Draw]] = []
     filled = 0.0
-    for attempt in range(40):
-        kind = look if attempt == 0 or rng.uniform() > _NORMAL_SHARE else None
+    for attempt in range(look.attempts):
+        kind = own if attempt == 0 or rng.uniform() > look.other_cells else None
         if kind is None and rng.uniform() < 0.5:
             kind = _LYMPHOCYTE
         mean = 11.5 if kind is None else kind.diameter * who.leukocyte_size
