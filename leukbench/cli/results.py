@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,12 +26,17 @@ def report(
     without_images: Annotated[
         bool, typer.Option("--without-images", help="Leave every picture of a cell out.")
     ] = False,
+    open_page: Annotated[
+        bool, typer.Option("--open", help="Open the page in the browser when it is made.")
+    ] = False,
 ) -> int:
     """Make tables, figures and the page again from the stored predictions."""
     from leukbench.report import write_report
 
     for path in write_report(run, None if without_images else images):
         typer.echo(str(path))
+    if open_page:
+        webbrowser.open((run / "report.html").resolve().as_uri())
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import shlex
 import sys
+import webbrowser
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from leukbench.runfolder import RunFolder
 
 
-def run_all(*, dry_run: bool, json: bool, **options: Any) -> int:
+def run_all(*, dry_run: bool, json: bool, open: bool, **options: Any) -> int:
     """Compare all models of a protocol on one folder of images, and write the tables."""
     from leukbench.cli.progress import ConsoleReporter
     from leukbench.trials.execute import execute
@@ -36,6 +37,8 @@ def run_all(*, dry_run: bool, json: bool, **options: Any) -> int:
         typer.echo(dumps({"run": str(folder.path), "trials": trials}))
     else:
         _print_table(folder)
+        if open:
+            webbrowser.open((folder.path / "report.html").resolve().as_uri())
     wanted = {plan.key for plan in prepared.plans}
     bad = [record for record in folder.records if record.key in wanted and record.status != "ok"]
     if bad:
@@ -65,6 +68,7 @@ def _signature() -> inspect.Signature:
         if field.description
     ]
     flags.append(flag("dry_run", False, "Print the plan and stop."))
+    flags.append(flag("open", False, "Open the page in the browser when all is done."))
     flags.append(flag("json", False, "Print the result as JSON."))
     return inspect.Signature(flags, return_annotation=int)
 
@@ -82,6 +86,7 @@ def _print_table(folder: RunFolder) -> None:
     """The comparison in short, and where the rest lies."""
     import pandas as pd
 
+    from leukbench.report.closing import closing_sentences
     from leukbench.report.results import published_values
 
     published = published_values(folder)
@@ -100,4 +105,6 @@ def _print_table(folder: RunFolder) -> None:
         note = "" if row["status"] == "ok" else f"  {row['status']}"
         line = f"{row['title']:<{width}}  {accuracy:>8}  {interval:<13}  {printed}{note}"
         typer.echo(line.rstrip())
-    typer.echo(f"tables, figures and report.html: {folder.path}")
+    typer.echo("")
+    for sentence in closing_sentences(folder):
+        typer.echo(sentence)
