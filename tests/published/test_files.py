@@ -86,13 +86,13 @@ def test_a_table_of_macro_rows_of_unstated_kind_raises_no_alarm(tmp_path: Path) 
     rng = np.random.default_rng(22)
     for digits, percent in ((2, True), (3, False)):
         rows = [row(random_macro(rng)[0], rng, digits, percent) for _ in range(25)]
-        assert check(tmp_path, written(rows), max_images=100).exit_code == 0
+        assert check(tmp_path, written(rows), images=100).exit_code == 0
 
 
 def test_a_table_of_altered_binary_rows_of_unstated_kind_is_caught(tmp_path: Path) -> None:
     rng = np.random.default_rng(23)
     rows = [altered(row(random_binary(rng)[0], rng, 2, True), rng, 2, True, 5.0) for _ in range(40)]
-    report = check(tmp_path, written(rows), max_images=100)
+    report = check(tmp_path, written(rows), images=100)
     assert sum(v.status == IMPOSSIBLE for v in report.rows) >= 38
 
 
@@ -158,7 +158,7 @@ def test_files_and_options_that_do_not_fit(tmp_path: Path) -> None:
     binary.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match="UTF-8"):
         check_table(str(binary))
-    options: list[dict[str, object]] = [{"kind": "x"}, {"classes": 1}, {"max_images": 1}]
+    options: list[dict[str, object]] = [{"kind": "x"}, {"classes": 1}, {"images": 1}]
     for option in options:
         with pytest.raises(LeukbenchError, match="`"):
             check_table("paper", **option)  # type: ignore[arg-type]
@@ -166,7 +166,7 @@ def test_files_and_options_that_do_not_fit(tmp_path: Path) -> None:
 
 def test_a_long_table_says_that_common_test_sets_were_not_looked_for(tmp_path: Path) -> None:
     rows = [PublishedRow("m", dict.fromkeys(METRICS, "100"))] * 61
-    report = check(tmp_path, written(rows), kind="binary", max_images=20)
+    report = check(tmp_path, written(rows), kind="binary", images=20)
     assert report.exit_code == 0 and len(report.rows) == 61
     assert [f.kind for f in report.findings] == ["not-looked-for"]
     assert "61 rows" in "\n".join(report.lines())
