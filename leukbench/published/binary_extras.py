@@ -21,7 +21,7 @@ import numpy.typing as npt
 from leukbench.published.binary import LISTED, Fits, Vector, bounds
 
 Range = tuple[float, float]
-_NUMBER = re.compile(r"([+-−]?)(\d+)(?:\.(\d*))?\s*(%?)")
+_NUMBER = re.compile(r"([-+−]?)(\d+)(?:\.(\d*))?\s*(%?)")
 #: Wider than the error of floats.
 SLACK = 1e-9
 

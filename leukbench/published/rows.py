@@ -7,7 +7,6 @@ or datasets can be nearly anything: of its readings only what is linear or conca
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil, floor
@@ -93,14 +92,15 @@ def judge_row(row: PublishedRow, classes: int | None = None, limit: int = 1000) 
     verdicts = []
     for kind in kinds:
         for cells in unit_readings(row):
-            verdict = _judge(kind, row, cells, classes, limit)
-            verdicts.append(replace(verdict, hints=(*verdict.hints, *_not_checked(row, kind))))
-            if verdict.status == CONSISTENT:
-                return verdicts[-1]
+            verdicts.append(_judge(kind, row, cells, classes, limit))
+            if verdicts[-1].status == CONSISTENT:
+                return _not_checked(verdicts[-1], kind)
     if row.mean or not stated:
-        return _judge_mean(row, verdicts)
+        return _not_checked(_judge_mean(row, verdicts), "mean")
     left = next((v for v in verdicts if v.status == OPEN), verdicts[0])
-    return _explain(left, limit) if left.kind == "binary" and left.status == IMPOSSIBLE else left
+    if left.kind == "binary" and left.status == IMPOSSIBLE:
+        return _explain(left, limit)
+    return _not_checked(left, left.kind)
 
 
 def _judge(
@@ -253,13 +253,15 @@ def _broken_bounds(cells: dict[str, Cell], classes: int | None, kind: str) -> li
     return contradictions({m: c.interval() for m, c in cells.items() if m != skip}, classes, kind)
 
 
-def _not_checked(row: PublishedRow, kind: str) -> Iterator[str]:
-    """Name the cells that this reading does not check."""
-    checked = () if row.mean else row.extras if kind == "binary" else ("balanced_accuracy",)
-    left = [m.replace("_", " ") for m in row.extras if m not in checked]
-    left += ["npv"] * ("npv" in row.cells and kind != "binary")
-    if left:
-        yield f"not checked: {', '.join(left)}"
+def _not_checked(verdict: RowVerdict, kind: str) -> RowVerdict:
+    """Name the cells that the verdict's reading does not check."""
+    row = verdict.row
+    checked = {"binary": (*row.extras, "npv"), "macro": ("balanced_accuracy",)}.get(kind, ())
+    cells = [*row.extras, *(m for m in row.cells if m not in METRICS)]
+    left = [m.replace("_", " ") for m in cells if m not in checked or row.mean]
+    if not left or verdict.status == IMPOSSIBLE:
+        return verdict
+    return replace(verdict, hints=(*verdict.hints, f"not checked: {', '.join(left)}"))
 
 
 def _explain(verdict: RowVerdict, limit: int) -> RowVerdict:

@@ -41,7 +41,7 @@ def row_lines(verdict: RowVerdict) -> list[str]:
 
 def _reading_lines(verdict: RowVerdict, reading: Reading, table: Table) -> list[str]:
     lines = []
-    if verdict.status != CONSISTENT:
+    if verdict.status != CONSISTENT and (reading.npv or reading.misprint is not None):
         lines.append(f"probably: {explanation(verdict, reading, table)}")
     noun = "table fits" if reading.fits.count == 1 else "tables fit"
     low, high = wilson(table.tp + table.tn, table.n)
