@@ -22,6 +22,7 @@ import numpy.typing as npt
 from leukbench.published.rounding import Interval
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 Vector = tuple[int, ...]
 
 #: metric -> (numerator, denominator), coefficients of TP, FP, FN, TN.

@@ -16,9 +16,8 @@ from itertools import product
 from math import inf, sqrt
 
 import numpy as np
-import numpy.typing as npt
 
-from leukbench.published.binary import LISTED, Fits, Vector, bounds
+from leukbench.published.binary import LISTED, Fits, Floats, Vector, bounds
 
 Range = tuple[float, float]
 _NUMBER = re.compile(r"([-+−]?)(\d+)(?:\.(\d*))?\s*(%?)")
@@ -100,9 +99,6 @@ def _limits(rays: list[Vector]) -> dict[str, Range]:
 
 def _mcc(p: float, r: float, s: float, n: float) -> float:
     return sqrt(p * r * s * n) - sqrt((1 - p) * (1 - r) * (1 - s) * (1 - n))
-
-
-Floats = npt.NDArray[np.float64]
 
 
 def _values(metric: str, tp: Floats, fp: Floats, fn: Floats, tn: Floats) -> tuple[Floats, Floats]:

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from leukbench.published.binary import Ints
+from leukbench.published.binary import Floats, Ints
 from leukbench.published.branch_and_bound import BOXES, Outcome, search
 from leukbench.published.macro_search import StatedSupports
-from leukbench.published.macro_targets import Floats, Targets, readings_of_f1
+from leukbench.published.macro_targets import Targets, readings_of_f1
 from leukbench.published.real_margins import Margins, solve
 from leukbench.published.report_search import Matrix
 from leukbench.published.rounding import Cell

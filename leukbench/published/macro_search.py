@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from leukbench.published.binary import Ints
+from leukbench.published.binary import Floats, Ints
 from leukbench.published.branch_and_bound import Box, Points
-from leukbench.published.macro_targets import Floats, Targets, false_positives, fitting, misses
+from leukbench.published.macro_targets import Targets, false_positives, fitting, misses
 from leukbench.published.real_margins import Margins, solve
 from leukbench.published.report_search import Matrix, any_matrix
 

@@ -19,12 +19,10 @@ from math import ceil, floor
 import numpy as np
 import numpy.typing as npt
 
-from leukbench.published.binary import Ints, every_integer
+from leukbench.published.binary import Floats, Ints, every_integer
 from leukbench.published.macro_bounds import harmonic
 from leukbench.published.rounding import WHOLE, Cell, Interval
 from leukbench.published.tables import METRICS
-
-Floats = npt.NDArray[np.float64]
 
 #: Wider than the error of sums in floats; what passes is checked in fractions.
 SLACK = 1e-9

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from leukbench.published.macro_targets import Floats, Targets
+from leukbench.published.binary import Floats
+from leukbench.published.macro_targets import Targets
 
 #: Part of each interval's width that is kept clear of its ends.
 CLEAR = 0.2

@@ -19,18 +19,17 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from leukbench.published.binary import Ints, Table, bottom_range, every_integer
+from leukbench.published.binary import Floats, Ints, Table, bottom_range, every_integer
 from leukbench.published.rounding import ONE, WHOLE, Interval
 
-Floats = npt.NDArray[np.float64]
 Matrix = tuple[tuple[int, ...], ...]
 Number = TypeVar("Number", Floats, Fraction)
 CLASS_METRICS = ("precision", "recall", "f1", "specificity")
 
 #: Steps of the search before it gives up counting; one in pure Python counts as many array elements.
-STEPS, PYTHON = 20_000_000, 50
+STEPS, PYTHON = 2_000_000, 10
 #: Choices laid out at once, and options of one class.
-BLOCK, OPTIONS = 500_000, 500_000
+BLOCK, OPTIONS = 200_000, 500_000
 #: Wider than the error of sums in floats, for each image; what is that near is checked in fractions.
 SLACK = 1e-12
 #: Matrices listed one by one.
@@ -86,14 +85,16 @@ def find_matrices(report: ReportConstraints) -> Matrices:
             for name, values in share_values(d, c, report.supports, report.undefined).items():
                 low, high = ranges.get(name, (inf, -inf))
                 ranges[name] = (min(low, values.min()), max(high, values.max()))
-            for margins in zip(d.tolist(), c.tolist(), strict=True):
-                if not report.closed or not complete:
-                    break
+            # What is not closed has no matrices; of the others the first are listed.
+            rest = LISTED - len(matrices) + 1 if report.closed and complete else 0
+            for margins in zip(d[:rest].tolist(), c[:rest].tolist(), strict=True):
                 for matrix in _fill(report.supports, list(zip(*margins, strict=True)), search.step):
                     matrices.append(matrix)
                     complete = len(matrices) < LISTED
                     if not complete:
                         break
+                if not complete:
+                    break
     except _Stopped:
         complete = seen = False
     return Matrices(tuple(matrices), complete, count, ranges, seen)

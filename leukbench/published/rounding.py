@@ -25,8 +25,8 @@ ONE = Fraction(1)
 WHOLE: Interval = (Fraction(0), ONE)
 
 MISSING = frozenset({"", "-", "–", "—", "−", "na", "n/a", "nan", "none", "not reported", "nr"})
-#: More decimals are those of a program's float; it is read to this many, either way.
-MAX_DECIMALS = 10
+#: More decimals are those of a program's float; it is read to this many.
+MAX_DECIMALS = 8
 _NUMBER = re.compile(r"([+-]?)(\d+)(?:\.(\d*))?\s*(%?)")
 
 
@@ -50,9 +50,11 @@ class Cell:
         """Read `text` in one unit, the likelier one unless it is given."""
         sign, whole, decimals, _ = _parts(text)
         unit = unit or units_of(text)[0]
-        scale = 10 ** min(len(decimals), MAX_DECIMALS) * (100 if unit == "percent" else 1)
-        value = Fraction(f"{sign}{whole}.{decimals or '0'}") / (100 if unit == "percent" else 1)
-        return cls(text.strip(), unit, value, Fraction(1, scale), len(decimals) > MAX_DECIMALS)
+        is_float = len(decimals) > MAX_DECIMALS
+        value = round(Fraction(f"{sign}{whole}.{decimals or '0'}"), MAX_DECIMALS)
+        step = Fraction(1 + is_float, 10 ** min(len(decimals), MAX_DECIMALS))
+        scale = 100 if unit == "percent" else 1
+        return cls(text.strip(), unit, value / scale, step / scale, is_float)
 
     def interval(self, style: Style = "either") -> Interval:
         """Closed interval of the values, within 0..1, that are printed like this."""
