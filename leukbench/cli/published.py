@@ -10,18 +10,24 @@ from leukbench.cli.validity import AsJson
 
 
 def check_table(
-    source: Annotated[str, typer.Argument(help="paper, or a CSV file.")],
+    source: Annotated[str, typer.Argument(help="paper, or a CSV file or text report.")],
     kind: Annotated[
-        str | None, typer.Option("--kind", help="What the averages are: auto, binary or macro.")
+        str | None,
+        typer.Option(
+            "--kind", help="How shares were taken: auto, binary, macro, weighted, micro or mean."
+        ),
     ] = None,
     classes: Annotated[
         int | None, typer.Option("--classes", min=2, help="Classes of a macro average.")
     ] = None,
+    images: Annotated[
+        int, typer.Option("--images", help="Largest binary test set to search, in images.")
+    ] = 1000,
     as_json: AsJson = False,
 ) -> int:
     """Say whether the arithmetic of a published table can be true; exit code 1 if a row cannot."""
     from leukbench.published import check_table as check
 
-    report = check(source, kind=kind, classes=classes)
+    report = check(source, kind=kind, classes=classes, images=images)
     typer.echo(report.to_json() if as_json else "\n".join(report.lines()))
     return report.exit_code

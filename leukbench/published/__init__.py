@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 from leukbench.published.check import CheckReport, check_table
+from leukbench.published.reading import read_table
 from leukbench.published.tables import (
     ClassRow,
     PublishedRow,
     PublishedTable,
     published_table,
-    read_table,
 )
 
 __all__ = [

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from leukbench.published.rounding import Interval
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 Vector = tuple[int, ...]
 
 #: metric -> (numerator, denominator), coefficients of TP, FP, FN, TN.
@@ -33,6 +34,8 @@ FORMS: dict[str, tuple[Vector, Vector]] = {
     "npv": ((0, 0, 0, 1), (0, 0, 1, 1)),
     "f1": ((2, 0, 0, 0), (2, 1, 1, 0)),
 }
+#: The same for the share of positive images, and of images that are predicted positive.
+PARTS = {"positive": ((1, 0, 1, 0), (1, 1, 1, 1)), "predicted": ((1, 1, 0, 0), (1, 1, 1, 1))}
 #: Candidates held in memory at once; a wider search is narrowed to smaller test sets.
 BUDGET = 3_000_000
 #: Tables listed one by one; more than these are only counted.
@@ -115,11 +118,11 @@ def extreme_rays(constraints: Mapping[str, Interval]) -> list[Vector]:
 
 
 def bounds(rays: list[Vector], metric: str) -> Interval | None:
-    """Smallest and largest value of `metric` over a cone; None where it is nowhere defined.
+    """Smallest and largest value of a metric of `FORMS` or `PARTS` over a cone; None if undefined.
 
     A quotient of two linear forms takes its extremes over a cone on the cone's extreme rays.
     """
-    top, bottom = FORMS[metric]
+    top, bottom = (FORMS | PARTS)[metric]
     values = [Fraction(_dot(top, r), _dot(bottom, r)) for r in rays if _dot(bottom, r)]
     return (min(values), max(values)) if values else None
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import product
-from math import ceil, log2
+from math import log2
 
-from leukbench.published.binary import Fits, Table, extreme_rays, find_tables
+import numpy as np
+
+from leukbench.published.binary import FORMS, Fits, Floats, extreme_rays, find_tables
 from leukbench.published.macro_bounds import harmonic
 from leukbench.published.rounding import Cell, Interval, Unit, units_of
 from leukbench.published.tables import METRICS, PublishedRow
@@ -36,27 +37,29 @@ class Reading:
     f1_of_printed: bool
     fits: Fits
 
-    def bits(self, table: Table) -> float:
-        """Description length of the row, in bits, given its test set's positives and negatives.
+    def bits(self) -> Floats:
+        """Description length of the row, in bits, for each table, given its test set.
 
         The counts TP and TN, one bit for each unusual reading, and for a misprint which cell it is
-        and by how many units of the last place it is off.
+        and by how many units of the last place it is off, in Elias' gamma code.
         """
-        counts = log2(table.positives + 1) + log2(table.negatives + 1)
-        bits = counts + self.npv + self.f1_of_printed
+        tp, fp, fn, tn = self.fits.tables.T
+        bits: Floats = np.log2(tp + fn + 1) + np.log2(fp + tn + 1) + self.npv + self.f1_of_printed
         if self.misprint is None:
             return bits
-        true = table.share(self.dropped) or Fraction(0)
-        low, high = self.misprint.interval()
-        off = max(low - true, true - high, Fraction(0)) / self.misprint.step
-        return bits + log2(len(METRICS)) + 1 + _gamma_bits(max(1, ceil(off)))
+        top, bottom = (self.fits.tables @ np.array(form) for form in FORMS[self.dropped])
+        true, (low, high) = top / np.maximum(bottom, 1), map(float, self.misprint.interval())
+        off = np.maximum(low - true, true - high) / float(self.misprint.step)
+        units = np.maximum(np.ceil(off - 1e-6), 1)
+        bits += log2(len(METRICS)) + 2 + 2 * np.floor(np.log2(units))
+        return bits
 
     @property
     def bits_alone(self) -> float:
         """Description length with the smallest table and the test set that it needs."""
         table = self.fits.smallest
         assert table is not None
-        return self.bits(table) + set_bits(table.positives, table.negatives)
+        return float(self.bits()[0]) + set_bits(table.positives, table.negatives)
 
 
 def set_bits(positives: int, negatives: int) -> float:

@@ -21,8 +21,7 @@ from typing import Protocol
 import numpy as np
 from scipy.optimize import linprog
 
-from leukbench.published.binary import Ints
-from leukbench.published.macro_targets import Floats
+from leukbench.published.binary import Floats, Ints
 from leukbench.published.report_search import Matrix
 
 #: (fewest, most) misses and (fewest, most) false positives of one class.

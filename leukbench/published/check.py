@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from leukbench.errors import UsageError
 from leukbench.published.paper import paper_findings
+from leukbench.published.reading import read_tables
 from leukbench.published.reports import ReportVerdict, judge_report
-from leukbench.published.rows import IMPOSSIBLE, RowVerdict, judge_row, settle_kinds
+from leukbench.published.rows import CONSISTENT, IMPOSSIBLE, UNSETTLED, RowVerdict, judge_row
 from leukbench.published.shared_sets import TableFinding, shared_set_findings
-from leukbench.published.tables import KINDS, PublishedRow, published_table, read_table
+from leukbench.published.superiority import superiority_findings
+from leukbench.published.tables import KINDS, PublishedTable, published_table
 from leukbench.published.wording import STATUS, report_lines, row_lines
 
-#: Largest binary test set searched where a row does not state its size.
-MAX_IMAGES = 1000
+#: Largest binary test set searched where a row does not state its size, and the most it can be.
+IMAGES, MOST_IMAGES = 1000, 20_000
 
 
 @dataclass(frozen=True)
@@ -70,22 +72,22 @@ def check_table(
     *,
     kind: str | None = None,
     classes: int | None = None,
-    max_images: int = MAX_IMAGES,
+    images: int = IMAGES,
 ) -> CheckReport:
     """Check the arithmetic of a published table.
 
     Parameters
     ----------
     source : str
-        ``paper`` for Tables 1 and 2 of the paper, or a CSV file (forms: `tables`).
-    kind : {"auto", "binary", "macro"}, optional
-        How the rows' shares were taken; overrides the file's own column. A binary row has one
-        positive class; a macro row averages over classes. Without either, "auto": a row cannot be
-        true only if it is neither, unless the table as a whole shows that its rows are binary.
+        ``paper`` for Tables 1 and 2 of the paper, or a file (forms: `reading`).
+    kind : {"auto", "binary", "macro", "weighted", "micro", "mean"}, optional
+        How the rows' shares were taken; overrides what the file says. A binary row has one positive
+        class; macro, weighted and micro are averages over classes, "mean" is one over folds, seeds
+        or datasets. Without any, "auto": a row cannot be true only if it is none of these.
     classes : int, optional
         Number of classes of macro rows without supports, at least 2.
-    max_images : int, default 1000
-        Largest binary test set to search where a row does not state its size.
+    images : int, default 1000
+        Largest binary test set to search where a row does not state its size; at most 20,000.
 
     Raises
     ------
@@ -103,24 +105,40 @@ def check_table(
         raise UsageError(f"`kind={kind}` is not one of {', '.join(KINDS)}: choose one.")
     if classes is not None and classes < 2:
         raise UsageError(f"`classes={classes}` is too few: a classifier has at least 2.")
-    if not 2 <= max_images <= 20_000:
-        raise UsageError(f"`max_images={max_images}` is out of range: choose 2 to 20000.")
-
-    def judge(rows: Sequence[PublishedRow]) -> tuple[RowVerdict, ...]:
-        stated = [replace(row, kind=kind or row.kind) for row in rows]
-        verdicts = [judge_row(row, classes=classes, limit=max_images) for row in stated]
-        return tuple(settle_kinds(verdicts, max_images))
-
+    if not 2 <= images <= MOST_IMAGES:
+        raise UsageError(f"`images={images}` is out of range: choose 2 to {MOST_IMAGES}.")
     if source == "paper":
-        kind = classes = None
-        verdicts = judge(published_table("table1").rows)
+        verdicts = [judge_row(row, limit=images) for row in published_table("table1").rows]
         report, findings = paper_findings(verdicts, published_table("table2"))
-        return CheckReport("paper", verdicts, (report,), tuple(findings))
-    table = read_table(Path(source))
-    if table.classes:
-        return CheckReport(source, reports=(judge_report(table),))
-    verdicts = judge(table.rows)
-    return CheckReport(source, verdicts, findings=tuple(shared_set_findings(verdicts)))
+        return CheckReport("paper", tuple(verdicts), (report,), tuple(findings))
+    tables = read_tables(Path(source))
+    rows = [row for table in tables for row in table.rows]
+    if kind is not None:
+        rows = [replace(row, kind=kind, mean=row.mean or kind == "mean") for row in rows]
+    verdicts = [judge_row(row, classes=classes, limit=images) for row in rows]
+    reports = tuple(judge_report(table) for table in tables if table.classes)
+    findings = [*_unread(tables[0]), *_kind_finding(verdicts), *shared_set_findings(verdicts)]
+    findings += superiority_findings(verdicts)
+    return CheckReport(source, tuple(verdicts), reports, tuple(findings))
+
+
+def _unread(table: PublishedTable) -> Iterator[TableFinding]:
+    if table.unread:
+        text = f"Columns that are not checked: {', '.join(table.unread)}."
+        yield TableFinding("unread", text, {"columns": list(table.unread)})
+
+
+def _kind_finding(verdicts: Sequence[RowVerdict]) -> Iterator[TableFinding]:
+    """Name the rows that would be impossible if they are binary, as other rows of the table seem."""
+    open_ = [v for v in verdicts if v.row.kind == "auto" and not v.row.mean]
+    binary = [v for v in open_ if v.kind == "binary" and v.status == CONSISTENT]
+    others = [v.row.name for v in open_ if v.kind == UNSETTLED]
+    if binary and others:
+        text = (
+            f"{', '.join(others)}: impossible if binary, as {len(binary)} of {len(open_)} rows may be; "
+            "state their kind."
+        )
+        yield TableFinding("kinds", text, {"binary": len(binary), "rows": others})
 
 
 def _row_data(verdict: RowVerdict) -> dict[str, Any]:
@@ -159,5 +177,9 @@ def _report_data(verdict: ReportVerdict) -> dict[str, Any]:
         "matrices": [[list(row) for row in m] for m in verdict.matrices],
         "counts": {
             s: {"found": len(f.matrices), "complete": f.complete} for s, f in verdict.fits.items()
+        },
+        "ranges": {
+            s: {"complete": f.ranges_complete, **{m: list(r) for m, r in f.ranges.items()}}
+            for s, f in verdict.fits.items()
         },
     }

@@ -1,4 +1,4 @@
-"""What holds for every row that averages over classes (every class with the same weight).
+"""What holds for every row that averages over classes, above all with the same weight for each.
 
 The average of the classes' F1 is not the F1 of the averages (Opitz and Burst 2019, "Macro F1 and
 Macro F1", arXiv:1911.03347), so the identities of a binary row do not hold. What holds for every
@@ -30,38 +30,38 @@ def harmonic(p: Fraction, r: Fraction) -> Fraction:
     return 2 * p * r / (p + r) if p + r else Fraction(0)
 
 
-def contradictions(cells: Mapping[str, Interval], classes: int | None = None) -> list[str]:
-    """Name every bound on macro averages that a row breaks, a sentence each.
+def contradictions(
+    cells: Mapping[str, Interval], classes: int | None = None, kind: str = "macro"
+) -> list[str]:
+    """Name every bound that a row of averages breaks, a sentence each.
 
-    `cells` holds the interval, within 0..1, of each printed macro metric and of the accuracy;
-    `classes` is the number of classes, at least 2, where it is known.
+    `cells` holds the interval, within 0..1, of each printed metric; `classes` is the number of
+    classes of a macro average, at least 2, where it is known. What holds for other kinds is linear
+    or concave, and so holds for means over runs as well; without `classes` so does all of it.
     """
     broken = []
     p, r, f = cells.get("precision"), cells.get("recall"), cells.get("f1")
     s, a = cells.get("specificity"), cells.get("accuracy")
+    name = "" if kind in ("auto", "mean", "binary") else f"{kind} "
     if p and r and f:
         top, bottom = harmonic(p[1], r[1]), lowest_f1(p[0], r[0], classes)
         if f[0] > top:
-            broken.append(f"macro F1 is at most {show(top)} % with this precision and recall")
+            broken.append(f"{name}F1 is at most {show(top)} % with this precision and recall")
         if f[1] < bottom:
-            broken.append(f"macro F1 is at least {show(bottom)} % with this precision and recall")
+            broken.append(f"{name}F1 is at least {show(bottom)} % with this precision and recall")
+    if kind == "weighted" and a and r and (a[1] < r[0] or r[1] < a[0]):
+        broken.append("weighted recall is the accuracy")
+    if kind != "macro":
+        return broken
     if s and r and s[1] < r[0]:
         broken.append("macro specificity is never below macro recall")
     if s and r and classes == 2 and s[0] > r[1]:
         broken.append("over two classes macro specificity and macro recall are equal")
-    for name in ("precision", "recall", "specificity") if a and classes else ():
-        if name in cells and a and classes and ONE - a[1] > classes * (ONE - cells[name][0]):
+    for metric in ("precision", "recall", "specificity") if a and classes else ():
+        if metric in cells and a and classes and ONE - a[1] > classes * (ONE - cells[metric][0]):
             least = show(ONE - (ONE - a[1]) / classes)
-            broken.append(f"macro {name} is at most {least} % with this accuracy")
+            broken.append(f"macro {metric} is at most {least} % with this accuracy")
     return broken
-
-
-def weighted_possible(cells: Mapping[str, Interval]) -> bool:
-    """Whether a row may be an average weighted by support, whose recall is its accuracy."""
-    a, p, r, f = (cells.get(m) for m in ("accuracy", "precision", "recall", "f1"))
-    if a and r and (a[1] < r[0] or r[1] < a[0]):
-        return False
-    return not (p and r and f) or (p[0] + r[0] - ONE <= f[1] and f[0] <= harmonic(p[1], r[1]))
 
 
 def lowest_f1(p: Fraction, r: Fraction, classes: int | None) -> Fraction:

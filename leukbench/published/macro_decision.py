@@ -1,4 +1,4 @@
-"""Can a macro-averaged row be true: a matrix, a proof that there is none, or neither.
+"""Can a row averaged over classes be true: a matrix, a proof that there is none, or neither.
 
 Where the supports are not printed, a test set is looked for along with a matrix: real supports and
 margins that print the row are found by Newton's method from random starts, the supports are
@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from leukbench.published.binary import Ints
+from leukbench.published.binary import Floats, Ints
 from leukbench.published.branch_and_bound import BOXES, Outcome, search
 from leukbench.published.macro_search import StatedSupports
-from leukbench.published.macro_targets import Floats, Targets, readings_of_f1
+from leukbench.published.macro_targets import Targets, readings_of_f1
 from leukbench.published.real_margins import Margins, solve
 from leukbench.published.report_search import Matrix
 from leukbench.published.rounding import Cell
@@ -38,31 +38,32 @@ def decide(
     classes: int | None = None,
     limit: int = 1000,
     boxes: int = BOXES,
+    weighted: bool = False,
 ) -> Outcome:
-    """Decide whether a confusion matrix prints a macro-averaged row.
+    """Decide whether a confusion matrix prints a macro-averaged row, or a `weighted` average.
 
     `supports` are the images of each class, or the size of the test set alone, or empty; `classes`
     is the number of classes where the supports do not tell. A test set whose size is not printed is
     looked for up to `limit` images first. `boxes` is the budget of the search.
     """
     if len(supports) > 1:
-        return _any(cells, lambda targets: search(StatedSupports(targets, supports), boxes))
+        return _any(cells, weighted, lambda t: search(StatedSupports(t, supports), boxes))
     total = supports[0] if supports else None
     for k in (classes,) if classes else USUAL:
 
         def anywhere(targets: Targets, k: int = k) -> Outcome:
             return Outcome(_find_test_set(targets, k, limit, total))
 
-        outcome = _any(cells, anywhere)
+        outcome = _any(cells, weighted, anywhere)
         if outcome.matrix is not None:
             return outcome
     return Outcome()
 
 
-def _any(cells: Mapping[str, Cell], judge: Callable[[Targets], Outcome]) -> Outcome:
+def _any(cells: Mapping[str, Cell], weighted: bool, judge: Callable[[Targets], Outcome]) -> Outcome:
     """The first reading of F1 that has a matrix; impossible only if every reading is."""
     outcomes = []
-    for targets in readings_of_f1(cells):
+    for targets in readings_of_f1(cells, weighted):
         outcomes.append(judge(targets))
         if outcomes[-1].matrix is not None:
             return outcomes[-1]

@@ -1,4 +1,4 @@
-"""The search for a matrix behind a macro-averaged row whose supports are stated.
+"""The search for a matrix behind a row averaged over classes whose supports are stated.
 
 A class' points are its misses m and false positives f. Where a box holds too many of them, the
 corners of a grid stand for all: every (m, f) is a mixture of the four corners round it, exactly in
@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from leukbench.published.binary import Ints
+from leukbench.published.binary import Floats, Ints
 from leukbench.published.branch_and_bound import Box, Points
-from leukbench.published.macro_targets import Floats, Targets, false_positives, fitting, misses
+from leukbench.published.macro_targets import Targets, false_positives, fitting, misses
 from leukbench.published.real_margins import Margins, solve
 from leukbench.published.report_search import Matrix, any_matrix
 
@@ -35,7 +35,7 @@ class StatedSupports:
         self.targets = targets
         self.supports = np.array(supports, dtype=np.int64)
         self.n, self.k = int(self.supports.sum()), len(supports)
-        self.errors = targets.errors(self.n)
+        self.errors, self.weights = targets.errors(self.n), targets.weights(self.supports)
         self.random = np.random.default_rng(0)
         first, last = (self.errors[0], self.errors[-1]) if self.errors else (1, 0)
         recall, specificity = (targets.window(m) for m in ("recall", "specificity"))
@@ -65,8 +65,8 @@ class StatedSupports:
         m, f = m[keep], f[keep]
         if not len(m):
             return None
-        s = int(self.supports[i])
-        rows = self._sums(s, m, f)
+        s, weight = int(self.supports[i]), float(self.weights[i])
+        rows = self._sums(i, m, f)
         called = np.maximum(s - m + f - step_m - step_f, 0.0)
         both = np.maximum(2 * s - m + f - step_m - step_f, s)
         square = step_m**2 + step_f**2
@@ -75,19 +75,21 @@ class StatedSupports:
         if not square:
             # Nothing is interpolated; 0/0 is printed as 0 or as 1.
             wide = np.where(called > 0, 0.0, 0.5)
-            rows[4] = np.where(called > 0, rows[4], 0.5 / self.k)
+            rows[4] = np.where(called > 0, rows[4], 0.5 * weight)
         slack = np.zeros_like(rows)
-        slack[4], slack[5] = wide / self.k, square / (2 * both**2) / self.k
+        slack[4], slack[5] = wide * weight, square / (2 * both**2) * weight
         return Points(np.stack([m, f]), rows - slack, rows + slack)
 
     def values(self, i: int, at: Floats) -> Floats:
         """What class i adds to the sums at real margins."""
-        return self._sums(int(self.supports[i]), at[:1], at[1:])[:, 0]
+        return self._sums(i, at[:1], at[1:])[:, 0]
 
-    def _sums(self, s: int, m: Floats, f: Floats) -> Floats:
-        n, k, hits = self.n, self.k, s - m
+    def _sums(self, i: int, m: Floats, f: Floats) -> Floats:
+        n, s = self.n, int(self.supports[i])
+        hits = s - m
         precision, f1 = hits / np.maximum(hits + f, 1e-9), 2 * hits / (s + hits + f)
-        return np.stack([m / n, (m - f) / n, m / s / k, f / (n - s) / k, precision / k, f1 / k])
+        averaged = np.stack([m / s, f / (n - s), precision, f1]) * self.weights[i]
+        return np.concatenate([np.stack([m / n, (m - f) / n]), averaged])
 
     def exhaust(self, boxes: Sequence[Box]) -> tuple[bool, Matrix | None]:
         """Try every margin in the boxes, if they are few: whether that was done, and a matrix."""

@@ -1,11 +1,12 @@
-"""What a confusion matrix must print to be behind a macro-averaged row, in exact fractions.
+"""What a confusion matrix must print to be behind a row averaged over classes, in exact fractions.
 
 Class i enters every average through its missed images m_i and its false positives f_i alone. A
 matrix with these margins exists if and only if both add up to the same number of errors and no
 class has m_i + f_i above it (Hall's condition; the diagonal is forbidden). F1 has two definitions
 in use: the mean of the classes' F1 (scikit-learn's), and the harmonic mean of the averaged
 precision and recall (Opitz and Burst 2019, arXiv:1911.03347). Either is accepted. A class that is
-never predicted has precision 0/0, which software prints as 0 or as 1.
+never predicted has precision 0/0, which software prints as 0 or as 1. A weighted average counts
+every class by its images, a macro average counts all alike.
 """
 
 from __future__ import annotations
@@ -18,12 +19,10 @@ from math import ceil, floor
 import numpy as np
 import numpy.typing as npt
 
-from leukbench.published.binary import Ints, every_integer
+from leukbench.published.binary import Floats, Ints, every_integer
 from leukbench.published.macro_bounds import harmonic
 from leukbench.published.rounding import WHOLE, Cell, Interval
 from leukbench.published.tables import METRICS
-
-Floats = npt.NDArray[np.float64]
 
 #: Wider than the error of sums in floats; what passes is checked in fractions.
 SLACK = 1e-9
@@ -42,6 +41,15 @@ class Targets:
     cells: dict[str, Interval]
     f1_of_averages: bool = False
     f1_printed: bool = False
+    weighted: bool = False
+
+    def weights(self, supports: Ints) -> Floats:
+        """How much each class counts in the averages."""
+        return (
+            supports / supports.sum()
+            if self.weighted
+            else np.full(len(supports), 1 / len(supports))
+        )
 
     def window(self, metric: str) -> tuple[float, float]:
         """The interval of a metric in floats; 0..1 for an F1 that the classes' F1 do not make."""
@@ -59,15 +67,17 @@ class Targets:
         self, supports: Sequence[int], missed: Sequence[int], false: Sequence[int]
     ) -> bool:
         """Whether a matrix with these supports, misses and false positives a class prints the row."""
-        n, k, errors = sum(supports), len(supports), sum(missed)
+        n, errors = sum(supports), sum(missed)
+        counts = supports if self.weighted else [1] * len(supports)
         classes = [(s, s - m, f) for s, m, f in zip(supports, missed, false, strict=True)]
         if any(s - h + f > errors for s, h, f in classes):
             return False
 
         def mean(values: Iterator[Fraction]) -> Fraction:
-            return sum(values, Fraction(0)) / k
+            parts = (v * w for v, w in zip(values, counts, strict=True))
+            return sum(parts, Fraction(0)) / sum(counts)
 
-        never = sum(h + f == 0 for _, h, f in classes)
+        never = mean(Fraction(h + f == 0) for _, h, f in classes)
         precision = mean(Fraction(h, h + f or 1) for _, h, f in classes)
         shares = {
             "accuracy": Fraction(n - errors, n),
@@ -75,7 +85,7 @@ class Targets:
             "specificity": 1 - mean(Fraction(f, n - s) for s, _, f in classes),
             "f1": mean(Fraction(2 * h, s + h + f) for s, h, f in classes),
         }
-        for share in {precision, precision + Fraction(never, k)}:
+        for share in {precision, precision + never}:
             if self.f1_of_averages:
                 shares["f1"] = harmonic(share, shares["recall"])
             if all(self._fits(m, v) for m, v in (shares | {"precision": share}).items()):
@@ -87,7 +97,7 @@ class Targets:
         return (metric == "f1" and self.f1_printed) or low <= share <= high
 
 
-def readings_of_f1(cells: Mapping[str, Cell]) -> Iterator[Targets]:
+def readings_of_f1(cells: Mapping[str, Cell], weighted: bool = False) -> Iterator[Targets]:
     """The ways to read a row's F1; a row is impossible only if no matrix prints any of them.
 
     F1 of the printed precision and recall alone if it is that: then its cell says nothing about
@@ -95,7 +105,7 @@ def readings_of_f1(cells: Mapping[str, Cell]) -> Iterator[Targets]:
     intervals allow it.
     """
     given = {m: cells[m].interval() if m in cells else WHOLE for m in METRICS}
-    mean = Targets(given)
+    mean = Targets(given, weighted=weighted)
     if not {"precision", "recall", "f1"} <= cells.keys():
         yield mean
         return
@@ -116,16 +126,17 @@ def misses(
     `low` and `high` bound each class' misses, inclusive; `errors` is their sum, `supports` the
     images of each class, `most` how many vectors are listed at most.
     """
-    window = targets.window("recall")
-    return _margins(low, high, errors, supports, window, most)
+    weights, window = targets.weights(supports) / supports, targets.window("recall")
+    return _margins(low, np.minimum(high, supports), errors, weights, window, most)
 
 
 def false_positives(
     low: Ints, high: Ints, errors: int, supports: Ints, targets: Targets, most: int
 ) -> Ints | None:
     """List the false positives a class that print the specificity; as `misses`."""
-    window = targets.window("specificity")
-    return _margins(low, high, errors, supports.sum() - supports, window, most)
+    others, window = supports.sum() - supports, targets.window("specificity")
+    weights = targets.weights(supports) / others
+    return _margins(low, np.minimum(high, others), errors, weights, window, most)
 
 
 def fitting(
@@ -138,7 +149,7 @@ def fitting(
     """
     if not len(missed) or not len(false):
         return
-    k, whole = len(supports), [int(s) for s in supports]
+    weights, whole = targets.weights(supports), [int(s) for s in supports]
     (p_low, p_high), (f_low, f_high) = targets.window("precision"), targets.window("f1")
     extra = false.astype(float)
     step = max(1, CHUNK // len(false))
@@ -146,18 +157,18 @@ def fitting(
         block = missed[start : start + step].astype(float)
         hits = supports - block
         total, never = np.zeros((len(block), len(false))), 0.0
-        for i in range(k):
+        for i, weight in enumerate(weights):
             called = hits[:, i, None] + extra[None, :, i]
             if not hits[:, i].min():
-                never = never + (called == 0)
+                never = never + weight * (called == 0)
                 called = np.maximum(called, 1.0)
-            total += hits[:, i, None] / called
+            total += weight * hits[:, i, None] / called
         # All classes that are never predicted count 0, or all count 1.
-        keep = _inside(total, p_low * k, p_high * k) | _inside(total + never, p_low * k, p_high * k)
+        keep = _inside(total, p_low, p_high) | _inside(total + never, p_low, p_high)
         at, beside = np.nonzero(keep)
         fits = (block[at] + extra[beside] <= errors).all(axis=1)
-        f1 = (2 * hits[at] / (supports + hits[at] + extra[beside])).sum(axis=1)
-        fits &= _inside(f1, f_low * k, f_high * k)
+        f1 = (2 * hits[at] / (supports + hits[at] + extra[beside])) @ weights
+        fits &= _inside(f1, f_low, f_high)
         for i, j in zip(at[fits] + start, beside[fits], strict=True):
             if targets.printed_by(whole, missed[i].tolist(), false[j].tolist()):
                 yield missed[i], false[j]
@@ -168,18 +179,17 @@ def _inside(values: Floats, low: float, high: float) -> npt.NDArray[np.bool_]:
 
 
 def _margins(
-    low: Ints, high: Ints, total: int, room: Ints, share: tuple[float, float], most: int
+    low: Ints, high: Ints, total: int, weights: Floats, share: tuple[float, float], most: int
 ) -> Ints | None:
-    """Whole vectors within bounds, of sum `total`, with 1 - mean(vector / room) in a window.
+    """Whole vectors within bounds, of sum `total`, with 1 - weights @ vector in a window.
 
     All coordinates but two are laid out one after the other; the last two, of the most different
     weights, follow from the sum and the window.
     """
-    k, weights = len(low), 1 / room
-    window = ((1 - share[1]) * k, (1 - share[0]) * k)
+    k, window = len(low), (1 - share[1], 1 - share[0])
     ranked = np.argsort(weights, kind="stable")
     order = np.array([*ranked[1:-1], ranked[0], ranked[-1]])
-    low, high = np.maximum(low, 0)[order], np.minimum(high, np.minimum(room, total))[order]
+    low, high = np.maximum(low, 0)[order], np.minimum(high, total)[order]
     weights = weights[order]
     if (low > high).any():
         return np.empty((0, k), dtype=np.int64)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from leukbench.published.macro_targets import Floats, Targets
+from leukbench.published.binary import Floats
+from leukbench.published.macro_targets import Targets
 
 #: Part of each interval's width that is kept clear of its ends.
 CLEAR = 0.2
@@ -69,7 +70,7 @@ def _feasible(x: Margins, n: Floats, wrong: Floats) -> Margins:
 def _residuals(x: Margins, n: Floats, wrong: Floats, targets: Targets) -> tuple[Floats, Floats]:
     """What is missing of each sum and average, and the averages' slopes in all unknowns."""
     s, m, f = x.supports, x.missed, x.false
-    k = s.shape[1]
+    weights = s / n if targets.weighted else np.full_like(s, 1 / s.shape[1])
     hits = s - m
     called, both, others = np.maximum(hits + f, 1e-6), s + hits + f, n - s
     nil = np.zeros_like(s)
@@ -92,9 +93,10 @@ def _residuals(x: Margins, n: Floats, wrong: Floats, targets: Targets) -> tuple[
     for metric, (value, *by) in averages.items():
         low, high = targets.window(metric)
         clear = CLEAR * (high - low) if high - low < 1 else 0.0
-        mean = value.mean(axis=1, keepdims=True)
+        mean = (weights * value).sum(axis=1, keepdims=True)
         off.append(np.clip(mean, low + clear, high - clear) - mean)
-        slopes.append((by[0] / k, by[1] / k, by[2] / k))
+        by_weight = value / n if targets.weighted else nil
+        slopes.append((by[0] * weights + by_weight, by[1] * weights, by[2] * weights))
     return (
         np.concatenate(off, axis=1),
         np.stack([np.concatenate(parts, axis=1) for parts in slopes], axis=1),

@@ -4,21 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+import numpy as np
 
 from leukbench.published.binary import extreme_rays
 from leukbench.published.report_search import (
-    CLASS_METRICS,
     Matrices,
     Matrix,
     ReportConstraints,
-    derived,
     find_matrices,
+    share_values,
 )
-from leukbench.published.rounding import Cell, Interval, Style, Unit, no_share, show_range, units_of
+from leukbench.published.rounding import (
+    WHOLE,
+    Cell,
+    Interval,
+    Style,
+    Unit,
+    no_share,
+    show_range,
+    units_of,
+)
 from leukbench.published.rows import CONSISTENT, IMPOSSIBLE, OPEN
 from leukbench.published.tables import ClassRow, PublishedTable
 
 STYLES: tuple[Style, ...] = ("rounded", "cut", "either")
+#: Averages that scikit-learn prints of a part of the classes, or of images with several classes.
+PARTIAL = {"micro avg", "samples avg"}
+NO_SUPPORTS = (
+    "the supports are not all printed: no confusion matrix was looked for; nothing contradicts F1, "
+    "the averages and the accuracy"
+)
+NOT_CLOSED = (
+    "it cannot be true if every image has one of these classes and gets one of them; of a part of "
+    "the classes, or of images with several classes, it can"
+)
+STOPPED = "the search was stopped: too many margins fit its classes to try them all"
 
 
 @dataclass(frozen=True)
@@ -47,10 +69,17 @@ class ReportVerdict:
 
 
 def judge_report(table: PublishedTable, accuracy: Cell | None = None) -> ReportVerdict:
-    """Judge a table of classes; without supports only F1 against precision and recall can be.
+    """Judge a table of classes, or state what a printed confusion matrix says.
 
     `accuracy` is the same model's accuracy as printed elsewhere, usually with more digits.
     """
+    if table.matrix:
+        matrix = np.array(table.matrix)
+        margins = np.diag(matrix)[None], matrix.sum(axis=0)[None]
+        values = share_values(*margins, tuple(matrix.sum(axis=1).tolist()))
+        ranges = {name: (float(v[0]), float(v[0])) for name, v in values.items()}
+        given = Matrices((table.matrix,), True, 1, ranges)
+        return ReportVerdict(table, CONSISTENT, "printed", {"printed": given})
     rows = [*table.classes, *table.averages.values()]
     cells = [(f"{row.name}: {m}", text) for row in rows for m, text in row.cells.items()]
     faults = [fault for name, text in cells if (fault := no_share(name, text))]
@@ -72,35 +101,80 @@ def judge_report(table: PublishedTable, accuracy: Cell | None = None) -> ReportV
 
 
 def _judge(table: PublishedTable, unit: Unit, accuracy: Cell | None) -> ReportVerdict:
+    """Try the readings: all classes listed or not, 0/0 printed as 0 or as 1."""
+    full = not PARTIAL & table.averages.keys()
+    named = full and ("accuracy" in table.averages or accuracy is not None)
+    hints: tuple[str, ...] = ()
     fits: dict[str, Matrices] = {}
-    for style in STYLES:
-        fits[style] = find_matrices(_constraints(table, unit, style, accuracy))
-    shown = next((s for s in STYLES if fits[s].matrices), "")
-    if shown:
-        return ReportVerdict(table, CONSISTENT, shown, fits)
-    if not fits["either"].complete:
-        hint = "the search was stopped: too many margins fit its classes to try them all"
-        return ReportVerdict(table, OPEN, "", fits, (hint,))
+    for closed in (True, False) if full and not named else (full,):
+        for undefined in (0, 1):
+            given = [_constraints(table, unit, s, accuracy) for s in STYLES]
+            given = [replace(g, closed=closed, undefined=undefined) for g in given]
+            either = find_matrices(given[-1])
+            if either.margins:
+                others = map(find_matrices, given[:-1])
+                fits = dict(zip(map(str, STYLES), [*others, either], strict=True))
+                style = next(s for s in STYLES if fits[s].margins)
+                if full and not closed:
+                    return ReportVerdict(table, OPEN, style, fits, (NOT_CLOSED,))
+                return ReportVerdict(table, CONSISTENT, style, fits)
+            if not either.ranges_complete:
+                hints = (STOPPED,)
+            fits = fits or dict.fromkeys(map(str, STYLES), either)
+    if hints:
+        return ReportVerdict(table, OPEN, "", fits, hints)
     return ReportVerdict(table, IMPOSSIBLE, "", fits, tuple(_misprints(table, unit, accuracy)))
 
 
 def _judge_classes(table: PublishedTable, unit: Unit) -> ReportVerdict:
+    """What holds without the supports: F1 of each class, and the averages between the classes."""
+    classes = [_intervals(row, unit, "either") for row in table.classes]
     hints = [
         f"{row.name}: no precision and recall as printed give f1 {row.cells['f1']}"
-        for row in table.classes
-        if "f1" in row.cells and not extreme_rays(_intervals(row, unit, "either"))
+        for row, cells in zip(table.classes, classes, strict=True)
+        if "f1" in cells and not extreme_rays(cells) and not _never_seen(cells)
     ]
+    for kind, row in table.averages.items():
+        for metric, given in _intervals(row, unit, "either").items():
+            for of in ("recall", "precision") if kind == "accuracy" else (metric,):
+                listed = [cells[of] for cells in classes if of in cells]
+                if len(listed) < len(classes) or kind == "samples avg":
+                    continue
+                (low, high), name = (
+                    _between(kind, listed),
+                    metric if kind == metric else f"{kind}: {metric}",
+                )
+                if given[1] < low or given[0] > high:
+                    limits = show_range((low, high), _read(row.cells[metric], unit).unit)
+                    text = f"{name} {row.cells[metric]} does not fit the classes' {of}"
+                    hints.append(f"{text}: it would lie in {limits}")
+    weighted, accuracy = (table.averages.get(kind) for kind in ("weighted avg", "accuracy"))
+    if weighted and accuracy and "recall" in weighted.cells:
+        one, other = _read(weighted.cells["recall"], unit), _read(accuracy.cells["accuracy"], unit)
+        if one.interval()[1] < other.interval()[0] or other.interval()[1] < one.interval()[0]:
+            hints.append(f"weighted recall {one.text} is the accuracy, which is {other.text}")
     if hints:
         return ReportVerdict(table, IMPOSSIBLE, hints=tuple(hints))
-    hint = "no supports are printed: only F1 was checked against precision and recall"
-    return ReportVerdict(table, CONSISTENT, hints=(hint,))
+    return ReportVerdict(table, OPEN, hints=(NO_SUPPORTS,))
+
+
+def _never_seen(cells: Mapping[str, Interval]) -> bool:
+    """Whether a class may have no image, its recall 0/0 printed as 1."""
+    return cells.get("precision", WHOLE)[0] == 0 and cells.get("recall", WHOLE)[1] == 1
+
+
+def _between(kind: str, listed: list[Interval]) -> Interval:
+    """Where an average of the classes' shares lies: a mean, or between smallest and largest."""
+    lows, highs = zip(*listed, strict=True)
+    if kind == "macro avg":
+        return sum(lows, Fraction(0)) / len(listed), sum(highs, Fraction(0)) / len(listed)
+    return min(lows), max(highs)
 
 
 def _misprints(table: PublishedTable, unit: Unit, accuracy: Cell | None) -> Iterator[str]:
     """Name each cell without which the report could be true, and what it would then be."""
-    names = tuple(c.name for c in table.classes)
-    kinds = {id(row): kind for kind, row in table.averages.items()}
-    for row in (*table.classes, *table.averages.values()):
+    kinds = {id(row): kind.removesuffix(" avg") for kind, row in table.averages.items()}
+    for i, row in enumerate([*table.classes, *table.averages.values()]):
         kind = kinds.get(id(row), "")
         for metric, text in row.cells.items():
             less = replace(row, cells={m: t for m, t in row.cells.items() if m != metric})
@@ -109,14 +183,14 @@ def _misprints(table: PublishedTable, unit: Unit, accuracy: Cell | None) -> Iter
                 classes=tuple(less if c is row else c for c in table.classes),
                 averages={k: less if c is row else c for k, c in table.averages.items()},
             )
-            matrices = find_matrices(_constraints(rest, unit, "either", accuracy)).matrices
-            if not matrices:
+            fits = find_matrices(_constraints(rest, unit, "either", accuracy))
+            key = "accuracy" if kind == "accuracy" else f"{kind or i} {metric}"
+            if key not in fits.ranges:
                 continue
-            of = f"{kind.removesuffix(' avg')} {metric}" if kind else f"{metric} of {row.name}"
-            key = "accuracy" if kind == "accuracy" else of
-            would = show_range([derived(m, names)[key] for m in matrices], _read(text, unit).unit)
+            would = show_range(fits.ranges[key], _read(text, unit).unit)
+            more = "" if fits.ranges_complete else " or more"
             name = metric if row.name.lower() == metric else f"{row.name}: {metric}"
-            yield f"{name} {text} is probably misprinted: the other cells make it {would}"
+            yield f"{name} {text} is probably misprinted: the other cells make it {would}{more}"
 
 
 def _read(text: str, unit: Unit) -> Cell:
@@ -138,9 +212,11 @@ def _constraints(
         # The other place may have cut off what this one rounds.
         low, high = accuracy.interval("either")
         given = (max(low, given[0]), min(high, given[1])) if given else (low, high)
-    macro, weighted = (
-        {m: v for m, v in averages.get(kind, {}).items() if m in CLASS_METRICS}
-        for kind in ("macro avg", "weighted avg")
-    )
     classes = tuple(_intervals(row, unit, style) for row in table.classes)
-    return ReportConstraints(table.supports, classes, given, macro, weighted)
+    # A class whose share is not printed (0/0) may be left out of the averages too.
+    whole = {m for cells in classes for m in cells if all(m in other for other in classes)}
+    macro, weighted, micro = (
+        {m: v for m, v in averages.get(kind, {}).items() if m in whole or kind == "micro avg"}
+        for kind in ("macro avg", "weighted avg", "micro avg")
+    )
+    return ReportConstraints(table.supports, classes, given, macro, weighted, micro)

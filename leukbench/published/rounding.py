@@ -10,6 +10,7 @@ test (Brown and Heathers 2017, doi:10.1177/1948550616673876).
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -24,6 +25,7 @@ ONE = Fraction(1)
 WHOLE: Interval = (Fraction(0), ONE)
 
 MISSING = frozenset({"", "-", "–", "—", "−", "na", "n/a", "nan", "none", "not reported", "nr"})
+#: More decimals are those of a program's float; it is read to this many.
 MAX_DECIMALS = 8
 _NUMBER = re.compile(r"([+-]?)(\d+)(?:\.(\d*))?\s*(%?)")
 
@@ -41,19 +43,23 @@ class Cell:
     unit: Unit
     value: Fraction
     step: Fraction
+    is_float: bool = False
 
     @classmethod
     def read(cls, text: str, unit: Unit | None = None) -> Cell:
         """Read `text` in one unit, the likelier one unless it is given."""
         sign, whole, decimals, _ = _parts(text)
         unit = unit or units_of(text)[0]
-        scale = 10 ** len(decimals) * (100 if unit == "percent" else 1)
-        return cls(
-            text.strip(), unit, Fraction(int(sign + whole + decimals), scale), Fraction(1, scale)
-        )
+        is_float = len(decimals) > MAX_DECIMALS
+        value = round(Fraction(f"{sign}{whole}.{decimals or '0'}"), MAX_DECIMALS)
+        step = Fraction(1 + is_float, 10 ** min(len(decimals), MAX_DECIMALS))
+        scale = 100 if unit == "percent" else 1
+        return cls(text.strip(), unit, value / scale, step / scale, is_float)
 
     def interval(self, style: Style = "either") -> Interval:
         """Closed interval of the values, within 0..1, that are printed like this."""
+        if self.is_float:
+            style = "rounded"
         low = self.value - (0 if style == "cut" else self.step / 2)
         high = self.value + (self.step / 2 if style == "rounded" else self.step)
         return max(low, Fraction(0)), min(high, Fraction(1))
@@ -74,11 +80,9 @@ def units_of(text: str) -> tuple[Unit, ...]:
     """Return the units in which a printed share can be read, the likelier first.
 
     Empty for a number that is no share of anything: negative, or above 100. A DataError names a
-    text that is no number, or has more than eight decimals.
+    text that is no number.
     """
     sign, whole, decimals, percent = _parts(text)
-    if len(decimals) > MAX_DECIMALS:
-        raise DataError(f"{text!r} has more than {MAX_DECIMALS} decimals: round it.")
     value = Fraction(f"{sign}{whole}.{decimals or '0'}")
     if value < 0 or value > 100:
         return ()
@@ -95,7 +99,7 @@ def missing(text: str) -> bool:
     return text.strip().lower() in MISSING
 
 
-def show(value: Fraction, unit: Unit = "percent") -> str:
+def show(value: Fraction | float, unit: Unit = "percent") -> str:
     """A share as text: two decimals of a percent, or four of a fraction.
 
     >>> show(Fraction(61, 63)), show(Fraction(61, 63), "fraction")
@@ -104,7 +108,7 @@ def show(value: Fraction, unit: Unit = "percent") -> str:
     return f"{float(value) * 100:.2f}" if unit == "percent" else f"{float(value):.4f}"
 
 
-def show_range(values: list[Fraction], unit: Unit = "percent") -> str:
+def show_range(values: Sequence[Fraction | float], unit: Unit = "percent") -> str:
     """The smallest and the largest share as text; one number where they look alike."""
     low, high = show(min(values), unit), show(max(values), unit)
     return low if low == high else f"{low} to {high}"

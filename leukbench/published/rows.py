@@ -1,20 +1,18 @@
 """Judges one printed row: is it true of some confusion matrix, and if not, what is wrong with it.
 
-A row whose kind is not stated may be binary or an average over classes. The rows of its table tell
-(`settle_kinds`): the two identities of a binary row hold by chance in few macro averages. Each row
-multiplies an e-value (Vovk and Wang 2021, doi:10.1214/20-AOS2020) by a factor whose mean is at most
-1 if the row is a macro average; a product of `THRESHOLD` therefore occurs in at most one in
-`THRESHOLD` tables of macro averages (Markov's inequality).
+"Impossible" is said only under the reading that the row names (binary, a macro, weighted or micro
+average, a mean over runs), or where all readings share the contradiction. A mean over folds, seeds
+or datasets can be nearly anything: of its readings only what is linear or concave is left.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from math import ceil, floor, prod
+from math import ceil, floor
 
 from leukbench.published.binary import Table, bounds, extreme_rays
+from leukbench.published.binary_extras import outside, printed_range, with_extras
 from leukbench.published.binary_readings import (
     ENOUGH,
     Reading,
@@ -26,29 +24,18 @@ from leukbench.published.binary_readings import (
     tables_of,
     unit_readings,
 )
-from leukbench.published.macro_bounds import contradictions, weighted_possible
+from leukbench.published.macro_bounds import contradictions
 from leukbench.published.macro_decision import decide
 from leukbench.published.report_search import Matrix
-from leukbench.published.rounding import Cell, Interval, no_share
+from leukbench.published.rounding import ONE, WHOLE, Cell, Interval, no_share
 from leukbench.published.tables import METRICS, PublishedRow
 
 CONSISTENT, OPEN, IMPOSSIBLE = "consistent", "open", "impossible"
-#: The kind of a row that is not binary, and may be an average over classes.
+#: The kind of a row that is not binary, and may be an average over classes or a mean over runs.
 UNSETTLED = "not binary"
 UNDECIDED = "not decided: no contradiction, but no confusion matrix that prints it was found either"
 #: Boxes searched to see whether a row without one of its cells could be true.
 SHORT = 10
-THRESHOLD = 1000.0
-#: step of the coarsest cell -> factor of a row that is binary, that is binary but for precision,
-#: recall or F1, that is so but for accuracy or specificity, and of any other row. They follow how
-#: often random macro tables of 3 to 6 classes pass as binary: about 1 % as a whole, under 1 % but for
-#: precision, recall or F1. That F1 fits precision and recall says nothing (it nearly always does
-#: where a macro-averaged model is good), and neither do rows printed coarser than a thousandth.
-FACTORS = {
-    Fraction(1, 10_000): (30.0, 40.0, 0.5, 0.05),
-    Fraction(1, 1_000): (20.0, 20.0, 0.5, 0.05),
-}
-LEFT_OUT = (("precision", "recall", "f1"), ("accuracy", "specificity"))
 
 
 @dataclass(frozen=True)
@@ -58,7 +45,7 @@ class RowVerdict:
     Attributes
     ----------
     kind : str
-        As what it was judged: binary, macro, or "not binary" (auto, where only an average can be).
+        As what it was judged: binary, macro, weighted, micro, mean, or "not binary" (not stated).
     status : {"consistent", "open", "impossible"}
         "consistent": a matrix that prints it is attached. "impossible": it is proven that there is
         none. "open": neither, within the budget of the search.
@@ -67,9 +54,10 @@ class RowVerdict:
     hints : tuple of str
         One sentence each: broken bounds, cells that cannot be, units.
     ranges : dict of str to Interval
-        For a binary row, what its cells leave of the metrics that it does not print.
+        For a binary row, what its cells leave of the metrics that it does not print, over matrices
+        of every size.
     matrix : Matrix or None
-        For a consistent macro-averaged row, a matrix that prints it; rows are true classes.
+        For a consistent row of averages, a matrix that prints it; rows are true classes.
     """
 
     row: PublishedRow
@@ -90,71 +78,90 @@ class RowVerdict:
 def judge_row(row: PublishedRow, classes: int | None = None, limit: int = 1000) -> RowVerdict:
     """Judge one row of shares.
 
-    A row of kind "auto" is tried as binary; then it is asked whether an average over classes could
-    print it: the row is "impossible" only if neither could. `classes` is the number of classes of a
-    macro-averaged row without supports; `limit` the largest binary test set to search, in images,
-    where the row does not state its size (a test set for a macro-averaged row is looked for up to
-    there first).
+    A row that does not state its kind is tried as binary, or as each average over the classes whose
+    supports it states. `classes` is the number of classes of a macro-averaged row without supports;
+    `limit` the largest binary test set to search, in images, where the row does not state its size
+    (a test set for a row of averages is looked for up to there first).
     """
-    kind = "macro" if row.kind == "auto" and len(row.supports) > 2 else row.kind
     faults = tuple(fault for m, text in row.cells.items() if (fault := no_share(m, text)))
     if faults:
-        return RowVerdict(row, kind, IMPOSSIBLE, {}, hints=faults)
+        return RowVerdict(row, row.kind, IMPOSSIBLE, {}, hints=faults)
+    stated = row.kind not in ("auto", "mean")
+    kinds = [row.kind] if stated else ["binary"] * (len(row.supports) < 3)
+    kinds += ["macro", "weighted", "micro"] * (not stated and len(row.supports) > 1)
     verdicts = []
+    for kind in kinds:
+        for cells in unit_readings(row):
+            verdicts.append(_judge(kind, row, cells, classes, limit))
+            if verdicts[-1].status == CONSISTENT:
+                return _not_checked(verdicts[-1], kind)
+    if row.mean or not stated:
+        return _not_checked(_judge_mean(row, verdicts), "mean")
+    left = next((v for v in verdicts if v.status == OPEN), verdicts[0])
+    if left.kind == "binary" and left.status == IMPOSSIBLE:
+        return _explain(left, limit)
+    return _not_checked(left, left.kind)
+
+
+def _judge(
+    kind: str, row: PublishedRow, cells: dict[str, Cell], classes: int | None, limit: int
+) -> RowVerdict:
+    if kind == "binary":
+        return _judge_binary(row, cells, limit)
+    if kind == "micro":
+        return _judge_micro(row, cells, classes)
+    return _judge_average(kind, row, cells, classes, limit)
+
+
+def _judge_mean(row: PublishedRow, verdicts: list[RowVerdict]) -> RowVerdict:
+    """Judge a row that is a mean over runs, or may be one: what contradicts every reading of it."""
+    kind = row.kind if row.kind != "auto" or not row.mean else "mean"
+    faults = []
     for cells in unit_readings(row):
-        if kind == "macro":
-            verdicts.append(_judge_macro(row, cells, classes, limit))
-        else:
-            verdicts.append(_judge_binary(row, cells, limit))
-        if verdicts[-1].status == CONSISTENT:
-            return verdicts[-1]
-    for verdict in verdicts:
-        if verdict.status == OPEN:
-            return verdict
-    for cells in unit_readings(row) if kind == "auto" else ():
-        intervals = {m: c.interval() for m, c in cells.items()}
-        if not _broken_bounds(cells, classes) or weighted_possible(intervals):
-            hint = (
-                "no binary confusion matrix prints it; an average over classes may: state its kind"
-            )
-            return RowVerdict(row, UNSETTLED, OPEN, cells, hints=(hint, *mixed_units(cells)))
-    return verdicts[0] if kind == "macro" else _explain(verdicts[0], limit)
-
-
-def settle_kinds(verdicts: Sequence[RowVerdict], limit: int) -> list[RowVerdict]:
-    """Call the rows that no binary matrix prints impossible if their table shows that it is binary.
-
-    Rows of a stated kind are left alone and give no evidence.
-    """
-    if not any(v.kind == UNSETTLED for v in verdicts):
-        return list(verdicts)
-    if prod(_evidence(v) for v in verdicts if v.row.kind == "auto") < THRESHOLD:
-        return list(verdicts)
-    hint = "no binary confusion matrix prints it, and the table's rows are binary"
-    return [
-        _explain(replace(v, hints=(hint, *mixed_units(v.cells))), limit)
-        if v.kind == UNSETTLED
-        else v
-        for v in verdicts
-    ]
+        faults.append(_broken_bounds(cells, None, kind))
+        if faults[-1]:
+            continue
+        excluded = [v for v in verdicts if v.cells == cells and v.status == IMPOSSIBLE]
+        left = next((v for v in verdicts if v.cells == cells and v.status == OPEN), None)
+        if left is not None and not row.mean:
+            return left
+        names = " or ".join(dict.fromkeys(v.kind for v in excluded))
+        reasons = [hint for v in excluded for hint in v.hints]
+        hints = [f"on one test set, as {names}, it would be impossible"] if excluded else []
+        if not row.mean:
+            hints = [
+                "no binary confusion matrix prints it; an average over classes or a mean over runs "
+                "may: state its kind"
+                if names == "binary"
+                else f"as a {names} average it would be impossible; a mean over runs may print it"
+            ]
+        kind = kind if row.mean or row.kind != "auto" else UNSETTLED
+        return RowVerdict(row, kind, OPEN, cells, hints=(*hints, *dict.fromkeys(reasons)))
+    return RowVerdict(row, kind, IMPOSSIBLE, verdicts[0].cells, hints=tuple(faults[0]))
 
 
 def _judge_binary(row: PublishedRow, cells: dict[str, Cell], limit: int) -> RowVerdict:
-    status, ranges = IMPOSSIBLE, {}
+    status, ranges, faults = IMPOSSIBLE, {}, []
+    extras = {} if row.mean else row.extras
     for of_printed in f1_choices(cells):
         given = constraints(cells, False, of_printed)
         rays = extreme_rays(given)
         if not rays:
             continue
+        faults = outside(rays, extras)
+        if faults:
+            continue
         fits = tables_of(row, given, limit)
+        fits = with_extras(fits, extras) if extras else fits
+        limits = {m: bounds(rays, m) for m in METRICS if m not in cells}
+        ranges = {m: v for m, v in limits.items() if v is not None}
         if fits.count:
             reading = Reading(False, "", None, of_printed, fits)
-            return RowVerdict(row, "binary", CONSISTENT, cells, reading, mixed_units(cells))
+            units = mixed_units(cells)
+            return RowVerdict(row, "binary", CONSISTENT, cells, reading, units, ranges)
         if not (row.supports and fits.complete):
             status = OPEN
-            limits = {m: bounds(rays, m) for m in METRICS if m not in cells}
-            ranges = {m: v for m, v in limits.items() if v is not None}
-    hints: tuple[str, ...] = mixed_units(cells)
+    hints = (*faults, *mixed_units(cells))
     if status == OPEN:
         no_table = f"no contradiction, but no confusion matrix of up to {limit} images prints it"
         hints = (no_table, *hints)
@@ -163,61 +170,102 @@ def _judge_binary(row: PublishedRow, cells: dict[str, Cell], limit: int) -> RowV
     return RowVerdict(row, "binary", status, cells, None, hints, ranges)
 
 
-def _judge_macro(
-    row: PublishedRow, cells: dict[str, Cell], classes: int | None, limit: int
+def _judge_micro(row: PublishedRow, cells: dict[str, Cell], classes: int | None) -> RowVerdict:
+    """Counts pooled over the classes: of one class an image, the accuracy is all there is to them."""
+    given = {m: c.interval() for m, c in cells.items()}
+    k = len(row.supports) if len(row.supports) > 1 else classes
+    n, units = sum(row.supports), mixed_units(cells)
+    same = [given[m] for m in ("precision", "recall", "f1") if m in given]
+    low, high = max(e[0] for e in [*same, WHOLE]), min(e[1] for e in [*same, WHOLE])
+    right = range(ceil(low * n), floor(high * n) + 1) if n else range(0)
+    fitting = [t for t in right if _micro_fits(Fraction(t, n), given, k)]
+    if fitting:
+        hint = f"{fitting[0]} of {n} images right print it"
+        return RowVerdict(row, "micro", CONSISTENT, cells, hints=(hint, *units))
+    if n:
+        hint = f"no number of {n} images right prints it; micro averages of one class an image are equal"
+        return RowVerdict(row, "micro", IMPOSSIBLE, cells, hints=(hint, *units))
+    pooled = {m: v for m, v in given.items() if m not in ("accuracy", "npv")}
+    if not extreme_rays(pooled):
+        hint = "no counts pooled over the classes print precision, recall, F1 and specificity"
+        return RowVerdict(row, "micro", IMPOSSIBLE, cells, hints=(hint, *units))
+    return RowVerdict(row, "micro", OPEN, cells, hints=(UNDECIDED, *units))
+
+
+def _micro_fits(right: Fraction, given: dict[str, Interval], k: int | None) -> bool:
+    """Whether a share of right images prints the specificity, and the accuracy, pooled or not."""
+    accuracies, specificities = [right], [right]
+    if k:
+        specificities = [ONE - (ONE - right) / (k - 1)]
+        accuracies.append(ONE - 2 * (ONE - right) / k)
+    return all(
+        any(low <= v <= high for v in values)
+        for metric, values in (("accuracy", accuracies), ("specificity", specificities))
+        for low, high in [given.get(metric, WHOLE)]
+    )
+
+
+def _judge_average(
+    kind: str, row: PublishedRow, cells: dict[str, Cell], classes: int | None, limit: int
 ) -> RowVerdict:
-    units = mixed_units(cells)
-    hints = _macro_faults(row, cells, classes)
+    units, weighted = mixed_units(cells), kind == "weighted"
+    hints = _average_faults(kind, row, cells, classes)
     if not hints:
-        outcome = decide(cells, row.supports, classes, limit)
+        if len(row.supports) > 1 and not min(row.supports):
+            return RowVerdict(row, kind, OPEN, cells, None, (UNDECIDED, *units))
+        outcome = decide(cells, row.supports, classes, limit, weighted=weighted)
         if outcome.matrix is not None:
-            return RowVerdict(row, "macro", CONSISTENT, cells, None, units, matrix=outcome.matrix)
+            return RowVerdict(row, kind, CONSISTENT, cells, None, units, matrix=outcome.matrix)
         if not outcome.impossible:
-            return RowVerdict(row, "macro", OPEN, cells, None, (UNDECIDED, *units))
+            return RowVerdict(row, kind, OPEN, cells, None, (UNDECIDED, *units))
         images = "/".join(map(str, row.supports))
         hints = [f"no confusion matrix with {images} images a class prints it"]
     for metric in cells if len(cells) >= ENOUGH else ():
         rest = {m: c for m, c in cells.items() if m != metric}
-        if _macro_faults(row, rest, classes):
+        if _average_faults(kind, row, rest, classes):
             continue
-        if len(row.supports) < 2 or not decide(rest, row.supports, boxes=SHORT).impossible:
+        short = len(row.supports) < 2 or not min(row.supports)
+        if short or not decide(rest, row.supports, boxes=SHORT, weighted=weighted).impossible:
             hints.append(f"without {metric} {cells[metric].text} nothing contradicts it")
-    return RowVerdict(row, "macro", IMPOSSIBLE, cells, None, (*hints, *units))
+    return RowVerdict(row, kind, IMPOSSIBLE, cells, None, (*hints, *units))
 
 
-def _macro_faults(row: PublishedRow, cells: dict[str, Cell], classes: int | None) -> list[str]:
-    faults = _broken_bounds(cells, len(row.supports) if len(row.supports) > 1 else classes)
+def _average_faults(
+    kind: str, row: PublishedRow, cells: dict[str, Cell], classes: int | None
+) -> list[str]:
+    several = len(row.supports) > 1
+    classes = (len(row.supports) if several else classes) if kind == "macro" else None
+    faults = _broken_bounds(cells, classes, kind)
     if row.supports and "accuracy" in cells:
         n, (low, high) = sum(row.supports), cells["accuracy"].interval()
         if ceil(low * n) > floor(high * n):
             faults.append(f"accuracy {cells['accuracy'].text} is no count out of {n} images")
+    balanced = printed_range("balanced_accuracy", row.extras.get("balanced_accuracy", ""))
+    if kind == "macro" and balanced and "recall" in cells and not row.mean:
+        low, high = cells["recall"].interval()
+        if balanced[1] < low or high < balanced[0]:
+            faults.append("balanced accuracy is the macro recall")
     return faults
 
 
-def _broken_bounds(cells: dict[str, Cell], classes: int | None) -> list[str]:
+def _broken_bounds(cells: dict[str, Cell], classes: int | None, kind: str) -> list[str]:
     skip = "f1" if f1_of_printed_cells(cells) else ""
-    return contradictions({m: c.interval() for m, c in cells.items() if m != skip}, classes)
+    return contradictions({m: c.interval() for m, c in cells.items() if m != skip}, classes, kind)
+
+
+def _not_checked(verdict: RowVerdict, kind: str) -> RowVerdict:
+    """Name the cells that the verdict's reading does not check."""
+    row = verdict.row
+    checked = {"binary": (*row.extras, "npv"), "macro": ("balanced_accuracy",)}.get(kind, ())
+    cells = [*row.extras, *(m for m in row.cells if m not in METRICS)]
+    left = [m.replace("_", " ") for m in cells if m not in checked or row.mean]
+    if not left or verdict.status == IMPOSSIBLE:
+        return verdict
+    return replace(verdict, hints=(*verdict.hints, f"not checked: {', '.join(left)}"))
 
 
 def _explain(verdict: RowVerdict, limit: int) -> RowVerdict:
     """Attach the likeliest reading to an impossible binary row."""
     readings = explanations(verdict.row, verdict.cells, limit)
     best = min(readings, key=lambda reading: reading.bits_alone, default=None)
-    return replace(verdict, kind="binary", status=IMPOSSIBLE, reading=best)
-
-
-def _evidence(verdict: RowVerdict) -> float:
-    """The factor by which one row of unstated kind supports that its table is binary."""
-    cells = verdict.cells
-    if len(cells) < len(METRICS) or verdict.status == IMPOSSIBLE:
-        return 1.0
-    coarsest = max(cell.step for cell in cells.values())
-    factors = next((f for step, f in sorted(FACTORS.items()) if coarsest <= step), (1.0,) * 4)
-    if verdict.kind == "binary":
-        return factors[0]
-    for factor, metrics in zip(factors[1:3], LEFT_OUT, strict=True):
-        for metric in metrics:
-            kept = {m: c for m, c in cells.items() if m != metric}
-            if extreme_rays(constraints(kept, False, f1_of_printed_cells(kept))):
-                return factor
-    return factors[3]
+    return replace(verdict, reading=best)

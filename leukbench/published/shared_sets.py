@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from leukbench.published.binary import Table
 from leukbench.published.binary_readings import Reading, explanations, set_bits
 from leukbench.published.rows import RowVerdict
@@ -118,7 +120,9 @@ def _shared_set(sizes: Sizes, members: Sequence[_Member]) -> TableFinding:
 
 def _common_test_sets(verdicts: Sequence[RowVerdict]) -> Iterator[tuple[Sizes, list[_Member]]]:
     """The test sets that at least two binary rows share; the one that explains most first."""
-    priced = {i: _prices(v) for i, v in enumerate(verdicts) if v.kind == "binary"}
+    priced = {
+        i: _prices(v) for i, v in enumerate(verdicts) if v.kind == "binary" and not v.row.mean
+    }
     alone = {
         i: min((m.bits + set_bits(*sizes) for sizes, m in prices.items()), default=0.0)
         for i, prices in priced.items()
@@ -142,9 +146,12 @@ def _prices(verdict: RowVerdict) -> dict[Sizes, _Member]:
     """The cheapest reading of a row for every test set."""
     prices: dict[Sizes, _Member] = {}
     for reading in explanations(verdict.row, verdict.cells, LARGEST):
-        for counts in reading.fits.tables.tolist():
-            table = Table(*counts)
-            sizes, bits = (table.positives, table.negatives), reading.bits(table)
-            if sizes not in prices or bits < prices[sizes].bits:
-                prices[sizes] = _Member(verdict, reading, table, bits)
+        bits, (tp, fp, fn, tn) = reading.bits(), reading.fits.tables.T
+        order = np.lexsort((bits, fp + tn, tp + fn))
+        _, first = np.unique((tp + fn)[order] * (2 * LARGEST) + (fp + tn)[order], return_index=True)
+        for i in order[first].tolist():
+            table = Table(*reading.fits.tables[i].tolist())
+            sizes = (table.positives, table.negatives)
+            if sizes not in prices or bits[i] < prices[sizes].bits:
+                prices[sizes] = _Member(verdict, reading, table, float(bits[i]))
     return prices

@@ -69,16 +69,23 @@ def test_support_decides_where_the_shares_alone_do_not(tmp_path: Path) -> None:
     assert check(tmp_path, text % "183", kind="binary").exit_code == 1
 
 
-def test_rows_of_unstated_kind_are_judged_by_their_table(tmp_path: Path) -> None:
-    """One such row may be an average over classes; a table of binary rows says that it is not."""
+def test_rows_of_unstated_kind_are_named_if_they_are_not_binary_like_the_others(
+    tmp_path: Path,
+) -> None:
+    """One such row may be a mean over runs: it is impossible only if its kind is stated."""
     rng = np.random.default_rng(21)
     rows = [row(random_binary(rng)[0], rng, 2, True) for _ in range(8)]
     assert check(tmp_path, written(rows)).exit_code == 0
-    wrong = PublishedRow(rows[3].name, {**rows[3].cells, "f1": "11.11"})
+    wrong = PublishedRow("none", {**rows[3].cells, "f1": "11.11"})
     cells = rows[5].cells
     moved = f"{float(cells['accuracy']) - 1.5:.2f}"
-    also = PublishedRow(rows[5].name, {**cells, "accuracy": moved})
-    report = check(tmp_path, written([*rows[:3], wrong, rows[4], also, *rows[6:]]))
+    also = PublishedRow("moved", {**cells, "accuracy": moved})
+    text = written([*rows[:3], wrong, rows[4], also, *rows[6:]])
+    report = check(tmp_path, text)
+    # No reading at all prints the F1; only a binary one excludes the accuracy.
+    assert [i for i, v in enumerate(report.rows) if v.status == IMPOSSIBLE] == [3]
+    assert [f.data["rows"] for f in report.findings if f.kind == "kinds"] == [["moved"]]
+    report = check(tmp_path, text, kind="binary")
     assert [i for i, v in enumerate(report.rows) if v.status == IMPOSSIBLE] == [3, 5]
 
 
@@ -86,14 +93,16 @@ def test_a_table_of_macro_rows_of_unstated_kind_raises_no_alarm(tmp_path: Path) 
     rng = np.random.default_rng(22)
     for digits, percent in ((2, True), (3, False)):
         rows = [row(random_macro(rng)[0], rng, digits, percent) for _ in range(25)]
-        assert check(tmp_path, written(rows), max_images=100).exit_code == 0
+        assert check(tmp_path, written(rows), images=100).exit_code == 0
 
 
-def test_a_table_of_altered_binary_rows_of_unstated_kind_is_caught(tmp_path: Path) -> None:
+def test_altered_binary_rows_are_caught_and_without_their_kind_named(tmp_path: Path) -> None:
     rng = np.random.default_rng(23)
     rows = [altered(row(random_binary(rng)[0], rng, 2, True), rng, 2, True, 5.0) for _ in range(40)]
-    report = check(tmp_path, written(rows), max_images=100)
+    report = check(tmp_path, written(rows), kind="binary", images=100)
     assert sum(v.status == IMPOSSIBLE for v in report.rows) >= 38
+    open_ = check(tmp_path, written(rows), images=100).rows
+    assert sum(v.status == IMPOSSIBLE or v.kind == "not binary" for v in open_) >= 38
 
 
 def test_a_classification_report_is_rebuilt(tmp_path: Path) -> None:
@@ -130,10 +139,11 @@ def test_a_report_without_supports_is_checked_class_by_class(tmp_path: Path) -> 
     [
         ("", "no rows"),
         (HEADER, "no rows"),
-        ("algorithm,accuracy,precision,recall,f1\nx,1,1,1,1\n", "'specificity'"),
+        ("algorithm,epochs\nx,1\n", "lacks the column 'algorithm' or any of accuracy"),
+        ("accuracy,f1\n1,1\n", "lacks the column 'algorithm'"),
         (f"{HEADER},accuracy\nx,1,1,1,1,1,1\n", "'accuracy' twice"),
         (f"{HEADER}\nx,0.9,0.9,about 9,0.9,0.9\n", "line 2, column recall: 'about 9'"),
-        (f"{HEADER}\n\nx,0.9,0.9,0.9,0.9,0.1234567890\n", "line 3, column f1"),
+        (f"{HEADER}\n\nx,0.9,0.9,0.9,0.9,1e-3\n", "line 3, column f1"),
         (f"{HEADER}\n,0.9,0.9,0.9,0.9,0.9\n", "line 2 has no algorithm"),
         (f"{HEADER}\nx,0.9,0.9,0.9,0.9,0.9,0.9\n", "line 2 has 7 cells"),
         (f"{HEADER},kind\nx,0.9,0.9,0.9,0.9,0.9,ternary\n", "line 2, column kind: 'ternary'"),
@@ -158,7 +168,7 @@ def test_files_and_options_that_do_not_fit(tmp_path: Path) -> None:
     binary.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match="UTF-8"):
         check_table(str(binary))
-    options: list[dict[str, object]] = [{"kind": "x"}, {"classes": 1}, {"max_images": 1}]
+    options: list[dict[str, object]] = [{"kind": "x"}, {"classes": 1}, {"images": 1}]
     for option in options:
         with pytest.raises(LeukbenchError, match="`"):
             check_table("paper", **option)  # type: ignore[arg-type]
@@ -166,7 +176,7 @@ def test_files_and_options_that_do_not_fit(tmp_path: Path) -> None:
 
 def test_a_long_table_says_that_common_test_sets_were_not_looked_for(tmp_path: Path) -> None:
     rows = [PublishedRow("m", dict.fromkeys(METRICS, "100"))] * 61
-    report = check(tmp_path, written(rows), kind="binary", max_images=20)
+    report = check(tmp_path, written(rows), kind="binary", images=20)
     assert report.exit_code == 0 and len(report.rows) == 61
     assert [f.kind for f in report.findings] == ["not-looked-for"]
     assert "61 rows" in "\n".join(report.lines())
