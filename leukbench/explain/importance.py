@@ -33,13 +33,9 @@ def importance(
     Permutation importance (Breiman 2001, doi:10.1023/A:1010933404324, section 10), the columns of a
     group moving together, after the features are extracted once.
 
-    Returns
-    -------
-    pandas.DataFrame
-        One row a group: ``feature``, ``group``, ``columns`` (how many), ``drop`` and ``drop_std``
-        (mean and standard deviation over the repeats, in units of accuracy), ``accuracy`` (on the
-        images used, nothing exchanged), ``images`` (how many: evenly spaced by file name, at most
-        `MOST_IMAGES`), ``repeats``.
+    One row a group: ``feature``, ``group``, ``columns`` (how many), ``drop`` and ``drop_std`` (mean and
+    standard deviation over the repeats, in units of accuracy), ``accuracy`` (on the images used, nothing
+    exchanged), ``images`` (how many: evenly spaced by file name, at most `MOST_IMAGES`), ``repeats``.
     """
     order = np.argsort(predictions["image"].to_numpy(dtype=str), kind="stable")
     evenly = np.linspace(0, len(order) - 1, min(MOST_IMAGES, len(order))).round().astype(int)

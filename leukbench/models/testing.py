@@ -40,10 +40,7 @@ def check_model(model: str | ModelSpec) -> list[CheckResult]:
 
     After a check that the others need has failed, the others are left out.
 
-    Raises
-    ------
-    UsageError
-        Where there is no model of that name.
+    `UsageError` where there is no model of that name.
     """
     spec = registry.get(model) if isinstance(model, str) else model
     results: list[CheckResult] = []
@@ -63,13 +60,9 @@ def check_model(model: str | ModelSpec) -> list[CheckResult]:
 def tiny_images(
     classes: int = 3, channels: int = 1, per_class: int = 8, seed: int = 0
 ) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
-    """Noisy 32x32 images with a disc whose radius and brightness depend on the class.
+    """Noisy images with a disc whose radius and brightness depend on the class, and their labels.
 
-    Returns
-    -------
-    images : numpy.ndarray of uint8, shape (classes * per_class, 32, 32, channels)
-    labels : numpy.ndarray of int, shape (classes * per_class,)
-        From 0, shuffled.
+    The images have the shape (classes * per_class, 32, 32, channels); the labels count from 0, shuffled.
     """
     draw = np.random.default_rng(seed)
     labels = draw.permutation(np.repeat(np.arange(classes), per_class))

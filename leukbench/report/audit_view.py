@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from leukbench.audit.findings import KINDS, TITLES, AuditReport
-from leukbench.report.formats import MISSING, percent
+from leukbench.report.formats import number, percent
 from leukbench.report.results import Results, rows_of
 
 
@@ -93,17 +93,14 @@ def audit_counts(report: AuditReport) -> list[list[str]]:
 
 def audit_findings(report: AuditReport, most: int = 60) -> list[list[str]]:
     """Rows of the list of findings: kind, files, labels, correlation, note; the first of each kind."""
-    rows = []
-    for kind in KINDS:
-        for finding in [one for one in report.findings if one.kind == kind][:most]:
-            correlation = finding.measures.get("correlation")
-            rows.append(
-                [
-                    TITLES[kind],
-                    ", ".join(finding.files),
-                    ", ".join(dict.fromkeys(finding.labels)),
-                    MISSING if correlation is None else f"{correlation:.3f}",
-                    finding.note,
-                ]
-            )
-    return rows
+    return [
+        [
+            TITLES[kind],
+            ", ".join(finding.files),
+            ", ".join(dict.fromkeys(finding.labels)),
+            number(finding.measures.get("correlation")),
+            finding.note,
+        ]
+        for kind in KINDS
+        for finding in [one for one in report.findings if one.kind == kind][:most]
+    ]

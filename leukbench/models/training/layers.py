@@ -44,14 +44,9 @@ class SmearAugmentation(L.Layer):  # type: ignore[misc]
     """Flips, quarter turns and a little stain jitter, image by image, in training only.
 
     The eight symmetries of the square come from two flips and a transposition (which only square
-    images get). The jitter multiplies each channel and adds to it, as staining and lamps vary.
-
-    Parameters
-    ----------
-    jitter : float
-        Largest relative gain and largest offset (as a share of the range of values).
-    value_range : float
-        Width of the range that the images' values are in.
+    images get). As staining and lamps vary, each channel is multiplied and added to: ``jitter`` is the
+    largest relative gain, and the largest offset as a share of ``value_range``, the width of the range
+    that the images' values are in.
     """
 
     def __init__(self, jitter: float = 0.03, value_range: float = 1.0, **others: Any) -> None:

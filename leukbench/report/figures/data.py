@@ -10,7 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from leukbench.report.figures.spec import FigureSpec
-from leukbench.report.figures.style import CLASS_COLOURS, INK, new_figure, shortened, show_file
+from leukbench.report.figures.style import (
+    CLASS_COLOURS,
+    INK,
+    evenly_spaced,
+    new_figure,
+    shortened,
+    show_files,
+)
 from leukbench.report.results import Results
 
 SAMPLES_A_CLASS = 5
@@ -24,15 +31,10 @@ def samples(results: Results, images_root: Path) -> Figure:
     files = split.drop_duplicates("image").groupby("label")["image"].apply(sorted)
     figure = new_figure(1.5 * SAMPLES_A_CLASS + 0.6, 1.5 * len(files) + 0.5)
     grid = figure.subplots(len(files), SAMPLES_A_CLASS, squeeze=False)
-    for row, (label, names) in enumerate(files.items()):
-        chosen = np.unique(np.linspace(0, len(names) - 1, SAMPLES_A_CLASS).round().astype(int))
-        for column in range(SAMPLES_A_CLASS):
-            ax = grid[row, column]
-            if column < len(chosen):
-                show_file(ax, images_root / names[chosen[column]])
-            else:
-                ax.set_visible(False)
-        grid[row, 0].set_ylabel(shortened(str(label), 16))
+    for axes, (label, names) in zip(grid, files.items(), strict=True):
+        chosen = evenly_spaced(len(names), SAMPLES_A_CLASS)
+        show_files(axes, [images_root / names[number] for number in chosen])
+        axes[0].set_ylabel(shortened(str(label), 16))
     return figure
 
 
@@ -103,22 +105,18 @@ def _steps(ax: Axes, results: Results, used: int) -> None:
         )  # fmt: skip
 
 
-def _has_split(results: Results) -> bool:
-    return not results.folder.split.empty
-
-
 DATA_FLOW = FigureSpec(
     name="data_flow",
     title="How many images went where",
     caption="From the files through preprocessing to the parts of the split, by class.",
     draw=data_flow,
-    possible=_has_split,
+    possible=lambda results: not results.folder.split.empty,
 )
 SAMPLES = FigureSpec(
     name="samples",
     title="Samples of each class",
     caption="Five images of each class, evenly spaced over its files.",
     draw=samples,
-    possible=_has_split,
+    possible=lambda results: not results.folder.split.empty,
     images="required",
 )

@@ -12,14 +12,7 @@ from matplotlib.ticker import EngFormatter, NullFormatter
 
 from leukbench.records import PublishedValues
 from leukbench.report.figures.spec import FigureSpec
-from leukbench.report.figures.style import (
-    INK,
-    PALE,
-    colour_of,
-    marker_of,
-    new_figure,
-    shortened,
-)
+from leukbench.report.figures.style import INK, PALE, colour_of, marker_of, new_figure, shortened
 from leukbench.report.formats import published_fraction
 from leukbench.report.results import Results, rows_of
 
@@ -32,7 +25,9 @@ def comparison(results: Results) -> Figure:
     for place, row in enumerate(rows_of(rows)):
         _interval(ax, place, row)
         _published(ax, place, results.published.get(row["model"]))
-    _separators(ax, rows, results)
+    ranked = int(rows["model"].isin(results.ranked["model"]).sum())
+    if 0 < ranked < len(rows):  # a line between what is ranked and what is not
+        ax.axhline(ranked - 0.5, color=INK, linewidth=0.8, linestyle=":")
     ax.set_yticks(range(len(rows)), [shortened(title, 34) for title in rows["title"]])
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.set_xlabel("accuracy on test images, percent (bar: 95 % interval)")
@@ -43,11 +38,11 @@ def comparison(results: Results) -> Figure:
 
 def _interval(ax: Axes, place: int, row: dict[str, Any]) -> None:
     value, low, high = (100 * row[key] for key in ("accuracy", "accuracy_low", "accuracy_high"))
-    colour, family = colour_of(row["family"]), row["family"]
+    colour = colour_of(row["family"])
     if low == low:
         ax.plot([low, high], [place, place], color=colour, linewidth=2.2, solid_capstyle="butt")
     ax.plot(
-        value, place, marker=marker_of(family), color=colour, markersize=6,
+        value, place, marker=marker_of(row["family"]), color=colour, markersize=6,
         markerfacecolor=colour if row["status"] == "ok" else "white",
     )  # fmt: skip
 
@@ -62,13 +57,6 @@ def _published(ax: Axes, place: int, published: PublishedValues | None) -> None:
         markerfacecolor=INK if same else "white", markeredgecolor=INK if same else "#767676",
         linestyle="none", zorder=3,
     )  # fmt: skip
-
-
-def _separators(ax: Axes, rows: pd.DataFrame, results: Results) -> None:
-    """A line between what is ranked and what is not."""
-    ranked = int(rows["model"].isin(results.ranked["model"]).sum())
-    if 0 < ranked < len(rows):
-        ax.axhline(ranked - 0.5, color=INK, linewidth=0.8, linestyle=":")
 
 
 def _legend(ax: Axes, rows: pd.DataFrame, results: Results) -> None:
@@ -86,11 +74,6 @@ def _legend(ax: Axes, rows: pd.DataFrame, results: Results) -> None:
         ax.plot([], [], marker="d", color="#767676", markerfacecolor="white", linestyle="none",
                 label="published, another data set")  # fmt: skip
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-
-
-def has_ranks(results: Results) -> bool:
-    """Whether there are folds and models enough for average ranks."""
-    return results.pairs is not None and not results.pairs.friedman.empty
 
 
 def critical_difference(results: Results) -> Figure:
@@ -133,8 +116,7 @@ def cost(results: Results) -> Figure:
     figure = new_figure(8.8, max(3.4, 0.21 * len(rows) + 0.9))
     axes = figure.subplots(1, 3, sharey=True)
     for ax, (column, label) in zip(axes, panels, strict=True):
-        known = rows[rows[column].notna() & (rows[column] > 0)]
-        _points(ax, known, column)
+        _points(ax, rows[rows[column].notna() & (rows[column] > 0)], column)
         ax.set_xlabel(label)
         ax.grid(color=PALE, linewidth=0.4)
     axes[0].set_ylabel("accuracy, percent")
@@ -189,7 +171,7 @@ CRITICAL_DIFFERENCE = FigureSpec(
     caption="Average ranks of the models over the folds; models under one bar do not differ by "
     "Nemenyi's test. Folds share training images, so the paired tests decide, not this.",
     draw=critical_difference,
-    possible=has_ranks,
+    possible=lambda results: results.pairs is not None and not results.pairs.friedman.empty,
 )
 COST = FigureSpec(
     name="cost",
