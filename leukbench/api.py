@@ -188,7 +188,7 @@ class Run:
         """The verdict and the comparison, for a notebook; names stay text."""
         run = self.folder.run
         title = f"{run.dataset.title}, protocol {run.protocol.name}"
-        said = "".join(
+        sentences = "".join(
             f"<li>{'<strong>' if s.kind == 'warning' else ''}{html.escape(s.text)}"
             f"{'</strong>' if s.kind == 'warning' else ''}</li>"
             for s in verdict(self._results)
@@ -197,7 +197,7 @@ class Run:
         table = pd.DataFrame(rows, columns=list(comparison_header(self._results)))
         shown = table.to_html(index=False, escape=True, border=0)
         return (
-            f"<h3>{html.escape(title)}</h3><ul>{said}</ul>{shown}"
+            f"<h3>{html.escape(title)}</h3><ul>{sentences}</ul>{shown}"
             f"<p><small>{NOT_FOR_DIAGNOSIS}</small></p>"
         )
 

@@ -97,8 +97,8 @@ class SavedModel:
         """
         decoded = [read_image(path) for path in images]
         arrays = np.stack([preprocess_image(image, self._settings) for image in decoded])
-        own = self.folder.split[self.folder.split["fold"] == self.record.fold]
-        parts = dict(zip(own["sha256"], own["part"], strict=True))
+        fold = self.folder.split[self.folder.split["fold"] == self.record.fold]
+        parts = dict(zip(fold["sha256"], fold["part"], strict=True))
         predictions = []
         for number, row in enumerate(self.probabilities(arrays)):
             path = images[number]

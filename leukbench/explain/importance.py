@@ -42,9 +42,9 @@ def importance(
     chosen = order[evenly]
     truth = predictions["y_true"].to_numpy(dtype=str)[chosen]
     model = _GroupsExchanged(estimator[1:], estimator[0].transform(images[chosen]), groups)
-    own = np.repeat(np.arange(len(chosen))[:, None], len(groups), axis=1)
+    unchanged = np.repeat(np.arange(len(chosen))[:, None], len(groups), axis=1)
     measured = permutation_importance(
-        model, own, truth, scoring=_accuracy, n_repeats=REPEATS, random_state=SEED
+        model, unchanged, truth, scoring=_accuracy, n_repeats=REPEATS, random_state=SEED
     )
     return pd.DataFrame(
         {
@@ -53,7 +53,7 @@ def importance(
             "columns": [len(group.columns) for group in groups],
             "drop": measured.importances_mean.round(_DIGITS),
             "drop_std": measured.importances_std.round(_DIGITS),
-            "accuracy": _accuracy(model, own, truth),
+            "accuracy": _accuracy(model, unchanged, truth),
             "images": len(chosen),
             "repeats": REPEATS,
         }

@@ -159,8 +159,8 @@ def _protocol_options(protocol: Protocol) -> list[str]:
         if override(base, **{key: value for _, key, value in changed}).fingerprint == (
             protocol.fingerprint
         ):
-            said = [text for flag, _, value in changed for text in (flag, str(value))]
-            return ["--protocol", name, *said]
+            written = [text for flag, _, value in changed for text in (flag, str(value))]
+            return ["--protocol", name, *written]
     return ["--protocol", "protocol.toml"]
 
 

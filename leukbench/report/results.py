@@ -84,7 +84,7 @@ class Results:
     @cached_property
     def members(self) -> dict[str, ModelTrials]:
         """Trials as arrays, by model."""
-        return {own.model: own for own in models_of(self.trials)} if self.trials else {}
+        return {trials.model: trials for trials in models_of(self.trials)} if self.trials else {}
 
     @cached_property
     def records(self) -> dict[str, list[TrialRecord]]:
@@ -173,7 +173,7 @@ class Results:
         if not self.trials:
             return pd.DataFrame(columns=list(CLASS_COLUMNS))
         report = classification_report(self.trials, self.groups)
-        order = {name: place for place, name in enumerate(self.comparison["model"])}
+        order = {name: position for position, name in enumerate(self.comparison["model"])}
         report = report.sort_values("model", key=lambda names: names.map(order), kind="stable")
         report["title"] = report["model"].map(self.titles)
         return report[list(CLASS_COLUMNS)].reset_index(drop=True)
@@ -206,11 +206,11 @@ class Results:
     def coverage(self) -> dict[str, str]:
         """By model that was tested on some of the folds alone where others were on more, how many."""
         folds = {name: {m.fold for m in model.members} for name, model in self.members.items()}
-        most = {fold for own in folds.values() for fold in own}
+        most = {fold for tested in folds.values() for fold in tested}
         return {
-            name: f"{len(own)} of {len(self.folds)} folds"
-            for name, own in folds.items()
-            if own != most
+            name: f"{len(tested)} of {len(self.folds)} folds"
+            for name, tested in folds.items()
+            if tested != most
         }
 
     @cached_property

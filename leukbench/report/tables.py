@@ -109,10 +109,10 @@ def published_cell(published: PublishedValues | None) -> str:
 
 def comparison_markdown(results: Results) -> str:
     """Return ``comparison.md``: verdict, table, footnotes."""
-    said = verdict(results)
-    lines = [f"**{escape_markdown(s.text)}**\n" for s in said if s.kind == "warning"]
+    sentences = verdict(results)
+    lines = [f"**{escape_markdown(s.text)}**\n" for s in sentences if s.kind == "warning"]
     lines.append(f"# {_escaped_title(results)}\n")
-    lines += [f"- {escape_markdown(s.text)}" for s in said if s.kind != "warning"]
+    lines += [f"- {escape_markdown(s.text)}" for s in sentences if s.kind != "warning"]
     align = _ALIGN + "l" * results.fine_tuned
     lines += ["", markdown_table(comparison_header(results), comparison_rows(results), align)]
     lines += [f"{escape_markdown(note)}\n" for note in footnotes(results)]

@@ -75,8 +75,8 @@ class SmearAugmentation(L.Layer):  # type: ignore[misc]
 
     def get_config(self) -> dict[str, Any]:
         """What Keras needs to load the layer again."""
-        own = {"jitter": self.jitter, "value_range": self.value_range}
-        return {**super().get_config(), **own}
+        settings = {"jitter": self.jitter, "value_range": self.value_range}
+        return {**super().get_config(), **settings}
 
     def _coins(self, count: Any) -> Any:
         return keras.random.uniform((count, 1, 1, 1), seed=self.generator, dtype="float32") < 0.5

@@ -72,7 +72,9 @@ def _network(ax: Axes, layers: Sequence[Mapping[str, Any]]) -> None:
     for kind, (colour, hatch) in KINDS.items():
         # one collection a kind: single bars of a network of 150 layers take a second
         bars = [
-            _bar(position, sides[position]) for position, own in enumerate(kinds) if own == kind
+            _bar(position, sides[position])
+            for position, layer_kind in enumerate(kinds)
+            if layer_kind == kind
         ]
         ax.add_collection(
             PolyCollection(bars, facecolor=colour, hatch=hatch, edgecolor=INK, linewidth=0.4)

@@ -56,9 +56,9 @@ def data_flow(results: Results) -> Figure:
             color=CLASS_COLOURS[number % len(CLASS_COLOURS)], hatch=_HATCHES[number % len(_HATCHES)],
         )  # fmt: skip
         left += values
-    for place, part in enumerate(parts):
+    for position, part in enumerate(parts):
         bars.annotate(
-            f"{part}: {int(left[place])}", (left[place], place), xytext=(5, 0),
+            f"{part}: {int(left[position])}", (left[position], position), xytext=(5, 0),
             textcoords="offset points", va="center",
         )  # fmt: skip
     bars.set_yticks([])
@@ -92,13 +92,13 @@ def _steps(ax: Axes, results: Results, used: int) -> None:
     ax.set_axis_off()
     ax.set_xlim(0, 1)
     ax.set_ylim(0, 1)
-    places = np.linspace(0.9, 0.1, len(boxes))
-    for place, text in zip(places, boxes, strict=True):
+    heights = np.linspace(0.9, 0.1, len(boxes))
+    for height, text in zip(heights, boxes, strict=True):
         ax.text(
-            0.5, place, text, ha="center", va="center", fontsize=8.5,
+            0.5, height, text, ha="center", va="center", fontsize=8.5,
             bbox={"boxstyle": "round,pad=0.45", "facecolor": "#eef3f8", "edgecolor": INK},
         )  # fmt: skip
-    for above, below in pairwise(places):
+    for above, below in pairwise(heights):
         ax.annotate(
             "", (0.5, below + 0.13), (0.5, above - 0.13),
             arrowprops={"arrowstyle": "-|>", "color": INK},

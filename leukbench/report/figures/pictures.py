@@ -36,10 +36,10 @@ def hardest(results: Results, images_root: Path | None = None) -> Figure:
     classes = list(results.folder.classes)
     colours = [CLASS_COLOURS[classes.index(name) % len(CLASS_COLOURS)] for name in table["label"]]
     ax.barh(np.arange(len(table)), 100 * table["wrong"], color=colours, height=0.7)
-    for place, row in enumerate(rows_of(table)):
+    for position, row in enumerate(rows_of(table)):
         ax.annotate(
             f"true {shortened(row['label'], 16)}, most often predicted {shortened(row['called'], 16)}",
-            (100 * row["wrong"], place), xytext=(4, 0), textcoords="offset points", va="center",
+            (100 * row["wrong"], position), xytext=(4, 0), textcoords="offset points", va="center",
             fontsize=7.5,
         )  # fmt: skip
     ax.set_yticks(range(len(table)), [_file(name) for name in table["image"]], fontsize=7.5)
@@ -102,10 +102,10 @@ def gradcam(results: Results, images_root: Path) -> Figure:
         show_picture(ax, pictures[image])
         ax.set_title(f"true class {shortened(label, 14)}", fontsize=8)
     for axes, (name, maps) in zip(grid[1:], by_model.items(), strict=True):
-        for place, image in enumerate(maps.images):
-            show_picture(axes[place], overlaid(pictures[image], maps.heat[place]))
-            called = shortened(maps.predicted[place], 14)
-            axes[place].set_title(f"{called}, {100 * maps.probability[place]:.1f} %", fontsize=8)
+        cells = zip(axes, maps.images, maps.heat, maps.predicted, maps.probability, strict=False)
+        for ax, image, heat, label, probability in cells:
+            show_picture(ax, overlaid(pictures[image], heat))
+            ax.set_title(f"{shortened(label, 14)}, {100 * probability:.1f} %", fontsize=8)
         axes[0].set_ylabel(shortened(results.titles[name], 20))
     return figure
 
