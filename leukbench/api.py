@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import pandas as pd
 
-from leukbench.errors import UsageError, did_you_mean
+from leukbench.errors import UsageError
 from leukbench.protocol import Protocol
 from leukbench.records import Epoch, TrialRecord
 from leukbench.report.notes import NOT_FOR_DIAGNOSIS
@@ -57,7 +57,7 @@ class Run:
     @property
     def models(self) -> tuple[str, ...]:
         """Names of the models that were tried, in the order of the run."""
-        return tuple(dict.fromkeys(record.model for record in self.folder.records))
+        return self.folder.models
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -89,12 +89,12 @@ class Run:
         table = self._results.classification.copy()
         if model is None:
             return table
-        self._check_name(model)
+        self.folder.records_of(model)
         return table[table["model"] == model].reset_index(drop=True)
 
     def confusion(self, model: str) -> pd.DataFrame:
         """Confusion matrix: rows true, columns predicted; summed over folds, mean over seeds."""
-        self._check_name(model)
+        self.folder.records_of(model)
         if model not in self._results.confusion:
             raise UsageError(
                 f"No trial of {model!r} in {self.path} left predictions: run it again."
@@ -106,11 +106,8 @@ class Run:
     ) -> pd.DataFrame:
         """Stored predictions, one row a trial and test image.
 
-        Returns
-        -------
-        pandas.DataFrame
-            Columns ``model``, ``fold``, ``seed``, ``image``, ``y_true``, ``y_pred``, and one
-            ``p_<class>`` a class, in 0..1.
+        Columns ``model``, ``fold``, ``seed``, ``image``, ``y_true``, ``y_pred``, and one ``p_<class>`` a
+        class, in 0..1.
         """
         columns = ["image", "y_true", "y_pred", *probability_columns(self.classes)]
 
@@ -124,11 +121,8 @@ class Run:
     ) -> pd.DataFrame:
         """Learning curves of the networks, one row a trial and epoch.
 
-        Returns
-        -------
-        pandas.DataFrame
-            Columns ``model``, ``fold``, ``seed``, ``epoch``, ``loss``, ``accuracy``, ``val_loss``,
-            ``val_accuracy``, ``monitored`` (the part that the ``val_`` columns are of).
+        Columns ``model``, ``fold``, ``seed``, ``epoch``, ``loss``, ``accuracy``, ``val_loss``,
+        ``val_accuracy``, ``monitored`` (the part that the ``val_`` columns are of).
         """
         columns = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "monitored"]
         return self._stacked(self.folder.history, columns, model, fold, seed)
@@ -161,13 +155,6 @@ class Run:
 
         return compare_with_baseline(self.path, Path(baseline), **options)
 
-    def _check_name(self, model: str) -> None:
-        if model not in self.models:
-            raise UsageError(
-                f"{self.path} has no model {model!r}{did_you_mean(model, self.models)}: "
-                f"take one of {', '.join(self.models)}."
-            )
-
     def _stacked(
         self,
         read: Callable[[TrialRecord], pd.DataFrame | None],
@@ -177,15 +164,10 @@ class Run:
         seed: int | None,
     ) -> pd.DataFrame:
         """What the chosen trials hold, one below the other, after the columns that name the trial."""
-        if model is not None:
-            self._check_name(model)
         frames = []
-        for record in self.folder.records:
-            chosen = (
-                model in (None, record.model)
-                and fold in (None, record.fold)
-                and seed in (None, record.seed)
-            )
+        records = self.folder.records if model is None else self.folder.records_of(model)
+        for record in records:
+            chosen = fold in (None, record.fold) and seed in (None, record.seed)
             frame = read(record) if chosen else None
             if frame is not None:
                 frames.append(frame.assign(model=record.model, fold=record.fold, seed=record.seed))
@@ -206,7 +188,7 @@ class Run:
         """The verdict and the comparison, for a notebook; names stay text."""
         run = self.folder.run
         title = f"{run.dataset.title}, protocol {run.protocol.name}"
-        said = "".join(
+        sentences = "".join(
             f"<li>{'<strong>' if s.kind == 'warning' else ''}{html.escape(s.text)}"
             f"{'</strong>' if s.kind == 'warning' else ''}</li>"
             for s in verdict(self._results)
@@ -215,7 +197,7 @@ class Run:
         table = pd.DataFrame(rows, columns=list(comparison_header(self._results)))
         shown = table.to_html(index=False, escape=True, border=0)
         return (
-            f"<h3>{html.escape(title)}</h3><ul>{said}</ul>{shown}"
+            f"<h3>{html.escape(title)}</h3><ul>{sentences}</ul>{shown}"
             f"<p><small>{NOT_FOR_DIAGNOSIS}</small></p>"
         )
 

@@ -24,10 +24,7 @@ def cache_dir() -> Path:
 def writable_cache(*parts: str) -> Path:
     """A folder below `cache_dir` that can be written.
 
-    Raises
-    ------
-    DataError
-        Where it cannot be made: names the folder and the variable that moves it.
+    `DataError` where it cannot be made: names the folder and the variable that moves it.
     """
     folder = cache_dir().joinpath(*parts)
     try:
@@ -48,10 +45,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     A kill at any moment leaves the old file or the new one, never a part of one.
 
-    Raises
-    ------
-    DataError
-        Where the disk is full or the folder read-only.
+    `DataError` where the disk is full or the folder read-only.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,10 +73,7 @@ def reserve_space(path: Path) -> None:
 
     A page of a mapped file that finds no space on the disk ends the process without a word.
 
-    Raises
-    ------
-    OSError
-        Where the disk has not so much space left, or the user may not have it.
+    `OSError` where the disk has not so much space left, or the user may not have it.
     """
     if not hasattr(os, "posix_fallocate"):  # not on macOS and Windows
         return
@@ -96,8 +87,7 @@ def reserve_space(path: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text whole or not at all."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+    write_bytes(path, text.encode("utf-8"))
 
 
 def write_bytes(path: Path, data: bytes) -> None:

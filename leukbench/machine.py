@@ -75,26 +75,22 @@ def total_memory_mb() -> float:
 @cache
 def cpu_name() -> str:
     """Model of the processor."""
-    for line in _cpuinfo():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
 
 
 @cache
 def cpu_flags() -> frozenset[str]:
     """Instruction sets of the processor, as Linux names them; empty elsewhere."""
-    for line in _cpuinfo():
-        if line.startswith("flags"):
-            return frozenset(line.partition(":")[2].split())
-    return frozenset()
+    return frozenset(_cpuinfo("flags").split())
 
 
-def _cpuinfo() -> list[str]:
+def _cpuinfo(key: str) -> str:
     try:
-        return Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
+        text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:
-        return []
+        return ""
+    lines = (line.partition(":") for line in text.splitlines())
+    return next((value.strip() for name, _, value in lines if name.strip() == key), "")
 
 
 def package_version(package: str) -> str | None:

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from leukbench.data.preprocess import preprocess_image, read_image
-from leukbench.errors import UsageError, did_you_mean
+from leukbench.errors import UsageError
 from leukbench.explain.heat_maps import NOTICE, Image, heat_map, write_heat_map
 from leukbench.models.saved import DESCRIPTION, load_model
 from leukbench.records import TrialRecord
@@ -59,12 +59,8 @@ class SavedModel:
 
     ``fold`` and ``seed`` say which of the model's trials; by default the first that was saved.
 
-    Raises
-    ------
-    UsageError
-        Where the run has no such model, or did not keep it.
-    DataError
-        Where the file is not the one that was saved.
+    `UsageError` where the run has no such model, or did not keep it. `DataError` where the file is
+    not the one that was saved.
     """
 
     def __init__(
@@ -84,10 +80,8 @@ class SavedModel:
         Columns are in the order of the run's classes; one that training did not see has 0.
         """
         raw = np.asarray(self.estimator.predict_proba(images), dtype=np.float64)
-        out = np.zeros((len(raw), len(self.folder.classes)))
-        for column, name in enumerate(self.folder.classes):
-            if name in self._columns:
-                out[:, column] = raw[:, self._columns[name]]
+        table = pd.DataFrame(raw, columns=list(self._columns))
+        out = table.reindex(columns=list(self.folder.classes), fill_value=0.0).to_numpy(copy=True)
         out /= out.sum(axis=1, keepdims=True)
         return out if self.temperature is None else apply_temperature(out, self.temperature)
 
@@ -99,15 +93,12 @@ class SavedModel:
         With ``explain`` a heat map of each image (Grad-CAM for networks, occlusion for others) is
         written to the folder ``out``, by default the current one.
 
-        Raises
-        ------
-        DataError
-            Where a file is no image.
+        `DataError` where a file is no image.
         """
         decoded = [read_image(path) for path in images]
         arrays = np.stack([preprocess_image(image, self._settings) for image in decoded])
-        own = self.folder.split[self.folder.split["fold"] == self.record.fold]
-        parts = dict(zip(own["sha256"], own["part"], strict=True))
+        fold = self.folder.split[self.folder.split["fold"] == self.record.fold]
+        parts = dict(zip(fold["sha256"], fold["part"], strict=True))
         predictions = []
         for number, row in enumerate(self.probabilities(arrays)):
             path = images[number]
@@ -154,14 +145,7 @@ def as_frame(predictions: Sequence[Prediction]) -> pd.DataFrame:
 
 
 def _saved_trial(folder: RunFolder, model: str, fold: int | None, seed: int | None) -> TrialRecord:
-    own = [record for record in folder.records if record.model == model]
-    if not own:
-        names = list(dict.fromkeys(record.model for record in folder.records))
-        raise UsageError(
-            f"{folder.path} has no model {model!r}{did_you_mean(model, names)}: "
-            f"take one of {', '.join(names)}."
-        )
-    for record in own:
+    for record in folder.records_of(model):
         wanted = fold in (None, record.fold) and seed in (None, record.seed)
         if wanted and DESCRIPTION in record.files:
             return record

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from leukbench.audit.findings import AuditReport
-from leukbench.errors import DataError
+from leukbench.errors import DataError, UsageError, did_you_mean
 from leukbench.records import RunDescription, TrialRecord, read_record, read_stored
 from leukbench.score.arrays import TrialPredictions
 
@@ -28,25 +28,17 @@ WHOLE_FEATURE = "all of it"
 
 @dataclass(frozen=True)
 class HeatMaps:
-    """Where in some test images a network looked; the images themselves are not stored.
-
-    Attributes
-    ----------
-    images : tuple of str
-        Paths relative to the dataset's folder.
-    labels, predicted : tuple of str
-        True and predicted class of each.
-    probability : tuple of float
-        Of the predicted class.
-    heat : numpy.ndarray of uint8, shape (images, height, width)
-        As large as the preprocessed image; 255 is the most in its image.
-    """
+    """Where in some test images a network looked; the images themselves are not stored."""
 
     images: tuple[str, ...]
+    """Paths relative to the dataset's folder."""
     labels: tuple[str, ...]
     predicted: tuple[str, ...]
+    """True and predicted class of each."""
     probability: tuple[float, ...]
+    """Of the predicted class."""
     heat: NDArray[np.uint8]
+    """Shape (images, height, width), as large as the preprocessed image; 255 is the most in it."""
 
 
 class RunFolder:
@@ -98,6 +90,20 @@ class RunFolder:
             key=lambda r: (order.get(r.model, len(order)), r.model, r.fold, r.seed),
         )
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the models that were tried, in the order of the run."""
+        return tuple(dict.fromkeys(record.model for record in self.records))
+
+    def records_of(self, model: str) -> list[TrialRecord]:
+        """Records of the trials of one model; `UsageError` where there are none."""
+        if model not in self.models:
+            raise UsageError(
+                f"{self.path} has no model {model!r}{did_you_mean(model, self.models)}: "
+                f"take one of {', '.join(self.models)}."
+            )
+        return [record for record in self.records if record.model == model]
+
     def trial_path(self, record: TrialRecord) -> Path:
         """Folder of one trial."""
         return self.path / "trials" / record.key
@@ -133,13 +139,9 @@ class RunFolder:
             return None
         try:
             with np.load(path, allow_pickle=False) as stored:
-                return HeatMaps(
-                    images=tuple(stored["images"].tolist()),
-                    labels=tuple(stored["labels"].tolist()),
-                    predicted=tuple(stored["predicted"].tolist()),
-                    probability=tuple(stored["probability"].tolist()),
-                    heat=stored["heat"],
-                )
+                columns = ("images", "labels", "predicted", "probability")
+                values = {name: tuple(stored[name].tolist()) for name in columns}
+                return HeatMaps(**values, heat=stored["heat"])
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise _unreadable(path) from error
 

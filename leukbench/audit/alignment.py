@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
+from scipy.signal import correlate, correlation_lags
 
 from leukbench.audit.describe import Grey
 
@@ -94,13 +94,9 @@ def best_shift(first: Plain, second: Plain) -> Transform:
     """
     factor = min(1.0, _COARSE / max(*first.shape, *second.shape))
     a, b = _shrink(first, factor), _shrink(second, factor)
-    shape = tuple(
-        scipy.fft.next_fast_len(m + n - 1, real=True) for m, n in zip(a.shape, b.shape, strict=True)
-    )
-    spectrum = scipy.fft.rfft2(a, s=shape) * np.conj(scipy.fft.rfft2(b, s=shape))
-    sums = scipy.fft.irfft2(spectrum, s=shape)
-    down = _lags(a.shape[0], shape[0])
-    right = _lags(a.shape[1], shape[1])
+    sums = correlate(a, b, method="fft")
+    down = correlation_lags(a.shape[0], b.shape[0])
+    right = correlation_lags(a.shape[1], b.shape[1])
     rows = _overlap(down, a.shape[0], b.shape[0])
     columns = _overlap(right, a.shape[1], b.shape[1])
     area = rows[:, None] * columns[None, :]
@@ -117,13 +113,6 @@ def _share(width: int, height: int, first: Plain, second: Plain) -> float:
 def _shrink(image: Plain, factor: float) -> Plain:
     size = (round(image.shape[1] * factor), round(image.shape[0] * factor))
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
-
-
-def _lags(length: int, period: int) -> NDArray[np.int64]:
-    """Shift that each position of a circular correlation stands for."""
-    lags: NDArray[np.int64] = np.arange(period, dtype=np.int64)
-    lags[lags >= length] -= period
-    return lags
 
 
 def _overlap(lags: NDArray[np.int64], first: int, second: int) -> NDArray[np.int64]:

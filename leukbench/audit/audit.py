@@ -7,6 +7,7 @@ class away, and how many test images of a split have a partner in training.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -56,11 +57,9 @@ def audit(dataset: Dataset, split: pd.DataFrame | None = None, jobs: int = -1) -
         dataset=dataset.name,
         fingerprint=dataset.fingerprint,
         images=len(dataset),
-        counts={kind: sum(finding.kind == kind for finding in findings) for kind in KINDS},
-        across_classes={
-            kind: sum(finding.kind == kind and finding.crosses_classes for finding in findings)
-            for kind in KINDS
-        },
+        counts=dict.fromkeys(KINDS, 0) | Counter(finding.kind for finding in findings),
+        across_classes=dict.fromkeys(KINDS, 0)
+        | Counter(finding.kind for finding in findings if finding.crosses_classes),
         findings=tuple(findings),
         clusters=_clusters(dataset, findings),
         null=null.model_copy(update={"threshold": round(null.threshold, 4)}),
@@ -102,13 +101,11 @@ def proxy_groups(report: AuditReport, dataset: Dataset) -> NDArray[np.str_]:
 def _identical_findings(dataset: Dataset, described: Described) -> list[Finding]:
     hashes = [record.sha256 for record in dataset.records]
     by_bytes = duplicates.identical_sets(hashes)
-    by_pixels = [
-        members
-        for members in duplicates.identical_sets(described.pixels)
-        if len({hashes[i] for i in members}) > 1
-    ]
+    by_pixels = duplicates.identical_sets(described.pixels)
     return [_finding(dataset, "identical-bytes", members, {}) for members in by_bytes] + [
-        _finding(dataset, "identical-pixels", members, {}) for members in by_pixels
+        _finding(dataset, "identical-pixels", members, {})
+        for members in by_pixels
+        if len({hashes[i] for i in members}) > 1
     ]
 
 

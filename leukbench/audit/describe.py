@@ -57,11 +57,9 @@ class Described:
 def describe(dataset: Dataset, jobs: int = -1) -> Described:
     """Read every image once and keep what the audit compares; `jobs` threads, as joblib counts them."""
     step = choose_step(dataset)
-    batches = [range(i, min(i + _BATCH, len(dataset))) for i in range(0, len(dataset), _BATCH)]
-    parts = Parallel(n_jobs=jobs, prefer="threads")(
-        delayed(_describe_batch)(dataset, batch, step) for batch in batches
+    rows = Parallel(n_jobs=jobs, prefer="threads", batch_size=_BATCH)(
+        delayed(_describe_one)(dataset, index, step) for index in range(len(dataset))
     )
-    rows = [row for part in parts for row in part]
     coefficients = np.stack([row.coefficients for row in rows])
     names = rows[0].properties
     return Described(
@@ -129,10 +127,6 @@ class _Row:
     x: NDArray[np.int16]
     y: NDArray[np.int16]
     patches: NDArray[np.uint64]
-
-
-def _describe_batch(dataset: Dataset, batch: range, step: float) -> list[_Row]:
-    return [_describe_one(dataset, index, step) for index in batch]
 
 
 def _describe_one(dataset: Dataset, index: int, step: float) -> _Row:

@@ -22,7 +22,7 @@ TITLES: dict[Kind, str] = {
     "identical-pixels": "identical pixels in different files",
     "near-duplicate": "near-duplicates",
     "overlapping-field": "overlapping fields of view",
-    "label-conflict": "same content under two labels",
+    "label-conflict": "cases of the same content under two labels",
     "giveaway": "file properties that give the class away",
 }
 IDENTICAL = KINDS[:2]
@@ -96,9 +96,9 @@ class AuditReport(_Frozen):
     dataset: str
     fingerprint: str
     images: int
-    counts: dict[str, int]
+    counts: dict[Kind, int]
     """Findings of each kind, all kinds named."""
-    across_classes: dict[str, int]
+    across_classes: dict[Kind, int]
     """Of these, how many join two labels."""
     findings: tuple[Finding, ...]
     """By kind, then by files."""
@@ -133,7 +133,7 @@ class AuditReport(_Frozen):
         for kind in KINDS:
             across = self.across_classes[kind]
             crossing = f", {across} across classes" if across and kind in PARTNERS else ""
-            yield f"{self.counts[kind]} {TITLES[kind]}{crossing}."
+            yield f"{self.counts[kind] or 'No'} {TITLES[kind]}{crossing}."
         yield from (finding.note for finding in self.findings if finding.kind == "giveaway")
         yield (
             f"{sum(map(len, self.clusters))} images stand in {len(self.clusters)} clusters of "

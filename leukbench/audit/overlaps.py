@@ -15,14 +15,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from leukbench.audit.alignment import (
-    Agreement,
-    Plain,
-    Transform,
-    agree,
-    best_shift,
-    flatten,
-)
+from leukbench.audit.alignment import Agreement, Plain, Transform, agree, best_shift, flatten
 from leukbench.audit.describe import Described, working_image
 from leukbench.audit.findings import NullDistribution
 from leukbench.audit.hashes import inverse_orientation, near_pairs, orient
@@ -129,11 +122,9 @@ def null_distribution(
             threshold=FALLBACK_THRESHOLD,
             rule=f"fewer than {NULL_MINIMUM} pairs of different classes: a fixed threshold",
         )
-    batches = [pairs[i : i + _BATCH] for i in range(0, len(pairs), _BATCH)]
-    parts = Parallel(n_jobs=jobs, prefer="threads")(
-        delayed(_null_batch)(dataset, batch, step) for batch in batches
+    agreements = Parallel(n_jobs=jobs, prefer="threads", batch_size=_BATCH)(
+        delayed(_best_agreement)(dataset, i, j, step) for i, j in pairs
     )
-    agreements = [agreement for part in parts for agreement in part]
     statistics = np.array([agreement.statistic for agreement in agreements])
     threshold = float(NULL_FACTOR * np.quantile(statistics, NULL_QUANTILE))
     away = (threshold - statistics.mean()) / max(float(statistics.std()), 1e-9)
@@ -212,6 +203,6 @@ def _check_batch(dataset: Dataset, batch: Sequence[Candidate], step: float) -> l
     return agreements
 
 
-def _null_batch(dataset: Dataset, batch: Sequence[tuple[int, int]], step: float) -> list[Agreement]:
-    pairs = ((_read(dataset, i, step), _read(dataset, j, step)) for i, j in batch)
-    return [agree(first, second, best_shift(first, second)) for first, second in pairs]
+def _best_agreement(dataset: Dataset, i: int, j: int, step: float) -> Agreement:
+    first, second = _read(dataset, i, step), _read(dataset, j, step)
+    return agree(first, second, best_shift(first, second))

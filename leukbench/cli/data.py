@@ -91,14 +91,7 @@ def synthesize(
     """Write SYNTHETIC smears as PNG files, with their patients and planted copies."""
     from leukbench.data.synthetic import ClassLook, CopyPlan, SyntheticConfig, write_dataset
 
-    planted = CopyPlan(
-        exact=copies,
-        rotated=copies,
-        mirrored=copies,
-        recompressed=copies,
-        cropped=copies,
-        overlapping=copies,
-    )
+    kinds = ("exact", "rotated", "mirrored", "recompressed", "cropped", "overlapping")
     config = SyntheticConfig(
         images_per_class=images,
         patients_per_class=patients,
@@ -106,7 +99,7 @@ def synthesize(
         seed=seed,
         patient_effect=patient_effect,
         classes=cast(ClassLook, classes),
-        copies=planted,
+        copies=CopyPlan(**dict.fromkeys(kinds, copies)),
     )
     write_dataset(folder, config, masks=masks)
     typer.echo(f"SYNTHETIC smears are in {folder}")

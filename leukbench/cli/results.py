@@ -63,14 +63,9 @@ def compare(
     from leukbench.score.arrays import groups_from_split
 
     first = RunFolder(run)
-    found = _tested(first, None if other is None else RunFolder(other), alpha)
-    frames = {
-        "groups": found.groups,
-        "pairs": found.pairs,
-        "friedman": found.friedman,
-        "ranks": found.ranks,
-        "smallest_difference": found.smallest_difference,
-    }
+    comparison = _tested(first, None if other is None else RunFolder(other), alpha)
+    tables = ("groups", "pairs", "friedman", "ranks", "smallest_difference")
+    frames = {name: getattr(comparison, name) for name in tables}
     benign = first.run.dataset.benign
     if other is None and benign in first.classes:
         from leukbench.score.benign_malignant import benign_malignant
@@ -89,7 +84,7 @@ def compare(
         return 0
     if first.synthetic:
         typer.echo("SYNTHETIC images: these numbers say nothing about real ones.\n")
-    _print_tests(found)
+    _print_tests(comparison)
     if "benign_malignant" in frames:
         costs = f"cost {missed:g} for a missed case, {false_alarm:g} for a false alarm"
         _print(f"{benign} against the rest ({costs})", frames["benign_malignant"])
@@ -116,16 +111,18 @@ def _tested(first: RunFolder, second: RunFolder | None, alpha: float) -> Compari
     )
 
 
-def _print_tests(found: Comparison) -> None:
-    _print("Groups of equals (models with a letter in common cannot be told apart)", found.groups)
+def _print_tests(comparison: Comparison) -> None:
+    _print(
+        "Groups of equals (models with a letter in common cannot be told apart)", comparison.groups
+    )
     columns = [
         "model_a", "model_b", "difference", "low", "high", "only_a", "only_b", "test", "p_holm",
         "different",
     ]  # fmt: skip
-    _print(f"Pairs (Holm over all, alpha {found.alpha:g})", found.pairs[columns])
-    _print("Friedman test over folds", found.friedman)
-    _print("Mean ranks", found.ranks)
-    _print(f"Smallest difference with power {found.power:.0%}", found.smallest_difference)
+    _print(f"Pairs (Holm over all, alpha {comparison.alpha:g})", comparison.pairs[columns])
+    _print("Friedman test over folds", comparison.friedman)
+    _print("Mean ranks", comparison.ranks)
+    _print(f"Smallest difference with power {comparison.power:.0%}", comparison.smallest_difference)
 
 
 def _print(title: str, frame: pd.DataFrame) -> None:

@@ -17,16 +17,18 @@ def verify(
     from leukbench.checks.verify import run_folders, verify_run
     from leukbench.errors import REGRESSION
 
-    found = {path: verify_run(path) for path in run_folders(folder)}
+    by_run = {path: verify_run(path) for path in run_folders(folder)}
     if as_json:
-        differences = {
-            str(path): [{"file": one.file, "what": one.what} for one in own]
-            for path, own in found.items()
+        listed = {
+            str(path): [{"file": one.file, "what": one.what} for one in differences]
+            for path, differences in by_run.items()
         }
-        typer.echo(json.dumps(differences, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(listed, indent=2, ensure_ascii=False))
     else:
-        for path, own in found.items():
-            for difference in own:
+        for path, differences in by_run.items():
+            for difference in differences:
                 typer.echo(f"{path}/{difference}")
-            typer.echo(f"{path}: {len(own) or 'no'} difference{'' if len(own) == 1 else 's'}")
-    return REGRESSION if any(found.values()) else 0
+            typer.echo(
+                f"{path}: {len(differences) or 'no'} difference{'' if len(differences) == 1 else 's'}"
+            )
+    return REGRESSION if any(by_run.values()) else 0

@@ -48,11 +48,11 @@ def feature_groups(transformer: Any, channels: int) -> list[FeatureGroup]:
     groups: list[FeatureGroup] = []
     start = 0
     for feature in features:
-        own = list(_groups(feature, channels))
-        if not own:
+        parts = list(_groups(feature, channels))
+        if not parts:
             return []
-        groups += [replace(group, columns=group.columns + start) for group in own]
-        start += sum(len(group.columns) for group in own if group.name == WHOLE_FEATURE)
+        groups += [replace(group, columns=group.columns + start) for group in parts]
+        start += sum(len(group.columns) for group in parts if group.name == WHOLE_FEATURE)
     return groups
 
 

@@ -49,10 +49,7 @@ def grad_cam(network: Any, image: Image, target: int) -> Heat:
     ``network`` is a Keras model from uint8 images to probabilities, ``target`` a column of them. The
     image has the shape (height, width, channels); so has the result, without channels, 0 to 1.
 
-    Raises
-    ------
-    DataError
-        Where the network has no such layer.
+    `DataError` where the network has no such layer.
     """
     import keras
     import tensorflow as tf

@@ -33,22 +33,18 @@ def importance(
     Permutation importance (Breiman 2001, doi:10.1023/A:1010933404324, section 10), the columns of a
     group moving together, after the features are extracted once.
 
-    Returns
-    -------
-    pandas.DataFrame
-        One row a group: ``feature``, ``group``, ``columns`` (how many), ``drop`` and ``drop_std``
-        (mean and standard deviation over the repeats, in units of accuracy), ``accuracy`` (on the
-        images used, nothing exchanged), ``images`` (how many: evenly spaced by file name, at most
-        `MOST_IMAGES`), ``repeats``.
+    One row a group: ``feature``, ``group``, ``columns`` (how many), ``drop`` and ``drop_std`` (mean and
+    standard deviation over the repeats, in units of accuracy), ``accuracy`` (on the images used, nothing
+    exchanged), ``images`` (how many: evenly spaced by file name, at most `MOST_IMAGES`), ``repeats``.
     """
     order = np.argsort(predictions["image"].to_numpy(dtype=str), kind="stable")
     evenly = np.linspace(0, len(order) - 1, min(MOST_IMAGES, len(order))).round().astype(int)
     chosen = order[evenly]
     truth = predictions["y_true"].to_numpy(dtype=str)[chosen]
     model = _GroupsExchanged(estimator[1:], estimator[0].transform(images[chosen]), groups)
-    own = np.repeat(np.arange(len(chosen))[:, None], len(groups), axis=1)
+    unchanged = np.repeat(np.arange(len(chosen))[:, None], len(groups), axis=1)
     measured = permutation_importance(
-        model, own, truth, scoring=_accuracy, n_repeats=REPEATS, random_state=SEED
+        model, unchanged, truth, scoring=_accuracy, n_repeats=REPEATS, random_state=SEED
     )
     return pd.DataFrame(
         {
@@ -57,7 +53,7 @@ def importance(
             "columns": [len(group.columns) for group in groups],
             "drop": measured.importances_mean.round(_DIGITS),
             "drop_std": measured.importances_std.round(_DIGITS),
-            "accuracy": _accuracy(model, own, truth),
+            "accuracy": _accuracy(model, unchanged, truth),
             "images": len(chosen),
             "repeats": REPEATS,
         }

@@ -9,8 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from leukbench.models.registry import ModelSpec, Published
-from leukbench.models.sources import QUOTED_IN_PAPER
+from leukbench.models.registry import QUOTED_IN_PAPER, ModelSpec, Published
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline

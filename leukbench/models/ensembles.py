@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from leukbench.errors import UsageError
 from leukbench.models.classical import ON_FEATURES, on_features, svm
-from leukbench.models.registry import ModelSpec, Published
-from leukbench.models.sources import QUOTED_IN_PAPER
+from leukbench.models.registry import QUOTED_IN_PAPER, ModelSpec, Published
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline

@@ -1,4 +1,4 @@
-"""Scikit-learn classifiers in the form that the models need: SVM, random forest, majority vote.
+"""Scikit-learn classifiers in the form that the models need: SVM, forest, vote, shuffled labels.
 
 They use all threads of a trial where the result is the one that a single thread gives.
 """
@@ -29,7 +29,15 @@ def all_threads() -> parallel_config:
     return parallel_config(backend="threading", n_jobs=-1)
 
 
-class ProbabilisticSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class _MostProbable(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Predicts the class that `predict_proba` gives the highest probability."""
+
+    def predict(self, X: NDArray[Any]) -> NDArray[Any]:
+        """The most probable class of each image, as a label."""
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+
+
+class ProbabilisticSVM(_MostProbable):
     """A support vector machine with probabilities, by temperature scaling of its decision values.
 
     The temperature (Guo et al. 2017, arXiv:1706.04599) is fitted on decision values from
@@ -38,12 +46,8 @@ class ProbabilisticSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     SVM's own predictions. With a class of one image no fold can be held out, and the decision values
     are taken as logits.
 
-    Parameters
-    ----------
-    estimator : sklearn.svm.SVC
-        Not fitted; any classifier with a ``decision_function``.
-    random_state : int, RandomState or None
-        Seed of the folds.
+    ``estimator`` is any unfitted classifier with a ``decision_function``; ``random_state`` decides the
+    folds.
     """
 
     def __init__(self, estimator: Any, *, random_state: Any = None) -> None:
@@ -76,9 +80,25 @@ class ProbabilisticSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             logits = np.stack([np.zeros_like(logits), logits], axis=1)
         return np.asarray(softmax(logits, axis=1))
 
-    def predict(self, X: NDArray[Any]) -> NDArray[Any]:
-        """The most probable class of each image, as a label."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+
+class ShuffledLabels(_MostProbable):
+    """A control that learns nothing: a clone of ``estimator``, fitted to a permutation of the labels."""
+
+    def __init__(self, estimator: Any, seed: int = 0) -> None:
+        self.estimator = estimator
+        self.seed = seed
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> ShuffledLabels:
+        """Fit to a permutation of `y`."""
+        shuffled = np.random.default_rng(self.seed).permutation(np.asarray(y))
+        self.estimator_ = clone(self.estimator).fit(X, shuffled)
+        self.classes_ = self.estimator_.classes_
+        return self
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Probabilities, shape ``(n, classes)``."""
+        check_is_fitted(self)
+        return np.asarray(self.estimator_.predict_proba(X), dtype=np.float64)
 
 
 class RandomForest(RandomForestClassifier):  # type: ignore[misc]

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from leukbench.models.registry import ModelSpec, Published
-from leukbench.models.sources import QUOTED_IN_PAPER
+from leukbench.models.registry import QUOTED_IN_PAPER, ModelSpec, Published
 from leukbench.models.training.recipe import network_factory
 
 SPEC = ModelSpec(

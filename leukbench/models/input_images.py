@@ -13,10 +13,7 @@ from leukbench.errors import UsageError
 def check_images(X: Any) -> NDArray[np.uint8]:
     """Return the images, not copied: uint8, shape (n, height, width, 1 or 3).
 
-    Raises
-    ------
-    UsageError
-        Where the type or the shape is another.
+    `UsageError` where the type or the shape is another.
     """
     images: NDArray[np.uint8] = np.asanyarray(X)
     if images.dtype != np.uint8:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from leukbench.models.registry import ModelSpec, Published
-from leukbench.models.sources import PAPER_TABLE
+from leukbench.models.registry import PAPER_TABLE, ModelSpec, Published
 from leukbench.models.training.recipe import network_factory
 
 SPEC = ModelSpec(

@@ -40,18 +40,15 @@ BUILT_IN_MODULES = (
 )
 
 
+PAPER_TABLE = "Keerthivasan and Saranya 2023, Table 1"
+QUOTED_IN_PAPER = f"{PAPER_TABLE}; from another paper and other data"
+
+
 @dataclass(frozen=True)
 class Published:
-    """The values that a paper prints for a model, character by character.
+    """The values that a paper prints for a model, character by character, percent or fraction.
 
-    Attributes
-    ----------
-    accuracy, precision, recall, specificity, f1 : str or None
-        As printed, whether percent or fraction; None where the paper prints nothing.
-    source : str
-        Where they are printed.
-    same_data : bool
-        True where they were measured on the data set that the paper's own model was measured on.
+    None where the paper prints nothing.
     """
 
     accuracy: str | None
@@ -60,61 +57,44 @@ class Published:
     specificity: str | None = None
     f1: str | None = None
     source: str = ""
+    """Where they are printed."""
     same_data: bool = False
+    """Whether they were measured on the data set that the paper's own model was measured on."""
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """What is known of a model before it is made.
-
-    Attributes
-    ----------
-    name : str
-        The name on the command line.
-    title : str
-        The name in tables.
-    family : {"deep", "classical", "ensemble", "control", "reference", "probe"}
-        The kind of model. A probe does not compete: the protocol says whether it runs.
-    target : str
-        ``"module:factory"``; the factory takes the estimator's parameters by name and returns a
-        fresh, unfitted scikit-learn classifier over images.
-    reference : str
-        Where the model was first described.
-    framework : {"keras", "sklearn"}
-        What trains it. A Keras model takes ``epochs``, ``batch_size`` and ``precision``.
-    recipe : str
-        One line: how it is trained.
-    published : Published or None
-        Published values; None means "not reported".
-    departures : tuple of str
-        Every difference from the architecture of the reference, a sentence each.
-    kernels : {"dense", "depthwise"}
-        What a network spends most of its time in; the precision ``auto`` follows how fast bfloat16
-        is for it on the machine.
-    native : bool
-        True for a variant that resizes to the size of the original publication.
-    reads : str
-        ``images`` (preprocessed), or one of `leukbench.data.shortcuts.SHORTCUTS`.
-    deterministic : bool
-        True where the seed changes nothing: one trial a fold, with the factory's own parameters.
-    adapter_version : int
-        Raised when a change makes earlier trials of this model no longer comparable.
-    """
+    """What is known of a model before it is made."""
 
     name: str
+    """The name on the command line."""
     title: str
+    """The name in tables."""
     family: Family
+    """The kind of model. A probe does not compete: the protocol says whether it runs."""
     target: str
+    """``"module:factory"``; the factory takes the estimator's parameters by name and returns a fresh,
+    unfitted scikit-learn classifier over images."""
     reference: str
+    """Where the model was first described."""
     framework: Framework
+    """What trains it. A Keras model takes ``epochs``, ``batch_size`` and ``precision``."""
     recipe: str
+    """One line: how it is trained."""
     published: Published | None = None
     departures: tuple[str, ...] = ()
+    """Every difference from the architecture of the reference, a sentence each."""
     kernels: Kernels = "dense"
+    """What a network spends most of its time in; the precision ``auto`` follows how fast bfloat16 is
+    for it on the machine."""
     native: bool = False
+    """Whether it resizes images to the size of the original publication."""
     reads: str = "images"
+    """``images`` (preprocessed), or one of `leukbench.data.shortcuts.SHORTCUTS`."""
     deterministic: bool = False
+    """Whether the seed changes nothing: one trial a fold, with the factory's own parameters."""
     adapter_version: int = 1
+    """Raised when a change makes earlier trials of this model no longer comparable."""
 
     def __post_init__(self) -> None:
         for field, allowed in (("family", Family), ("framework", Framework), ("kernels", Kernels)):
@@ -137,55 +117,49 @@ class ModelSpec:
     def factory(self) -> Callable[..., Any]:
         """Import the target and return the function that makes the estimator.
 
-        Raises
-        ------
-        UsageError
-            Where the module or the function cannot be found.
+        `UsageError` where the module or the function cannot be found.
         """
         module, _, attribute = self.target.partition(":")
         try:
-            found = getattr(import_module(module), attribute)
+            factory = getattr(import_module(module), attribute)
         except (ImportError, AttributeError) as error:
             raise UsageError(
                 f"Model {self.name!r} cannot be made, its target {self.target!r} does not import "
                 f"({error}): correct the target or install what it needs."
             ) from error
-        if not callable(found):
+        if not callable(factory):
             raise UsageError(
                 f"Model {self.name!r} cannot be made, {self.target!r} is not a function: "
                 "name a function that returns an estimator."
             )
-        return found  # type: ignore[no-any-return]
+        return factory  # type: ignore[no-any-return]
 
 
-def _specs_of(source: object, origin: str) -> tuple[ModelSpec, ...]:
-    """The specs in a module, or in what an entry point names."""
+def _specs_of(source: Any, origin: str) -> tuple[ModelSpec, ...]:
     if isinstance(source, ModelSpec):
-        found: tuple[Any, ...] = (source,)
-    elif isinstance(source, tuple | list):
-        found = tuple(source)
-    else:
-        found = tuple(getattr(source, "SPECS", ())) or (getattr(source, "SPEC", None),)
-    if not found or not all(isinstance(spec, ModelSpec) for spec in found):
+        source = (source,)
+    elif not isinstance(source, tuple | list):
+        source = getattr(source, "SPECS", None) or (getattr(source, "SPEC", None),)
+    if not source or not all(isinstance(spec, ModelSpec) for spec in source):
         raise UsageError(
             f"{origin} holds no model: give its module a SPEC (a ModelSpec) or SPECS (a tuple)."
         )
-    return found
+    return tuple(source)
 
 
 @cache
 def _registered() -> Mapping[str, ModelSpec]:
-    found: dict[str, ModelSpec] = {}
+    registered: dict[str, ModelSpec] = {}
     origins: dict[str, str] = {}
 
     def add(source: object, origin: str) -> None:
         for spec in _specs_of(source, origin):
-            if spec.name in found:
+            if spec.name in registered:
                 raise UsageError(
                     f"Two models are called {spec.name!r}, one in {origins[spec.name]} and one in "
                     f"{origin}: rename one, or uninstall its package."
                 )
-            found[spec.name] = spec
+            registered[spec.name] = spec
             origins[spec.name] = origin
 
     for module in BUILT_IN_MODULES:
@@ -199,7 +173,7 @@ def _registered() -> Mapping[str, ModelSpec]:
                 "repair or uninstall it."
             ) from error
         add(loaded, f"the plug-in {entry.name!r}")
-    return MappingProxyType(found)
+    return MappingProxyType(registered)
 
 
 def names() -> tuple[str, ...]:
@@ -220,49 +194,32 @@ def probes() -> tuple[ModelSpec, ...]:
 def get(name: str) -> ModelSpec:
     """The spec of one model or shortcut probe.
 
-    Raises
-    ------
-    UsageError
-        Where there is no such model; the sentence names the nearest ones.
+    `UsageError` where there is no such model; the sentence names the nearest ones.
 
     Examples
     --------
     >>> get("modified_cnn").title
     'Modified CNN'
     """
-    known = _registered()
-    if name in known:
-        return known[name]
+    registered = _registered()
+    if name in registered:
+        return registered[name]
     raise UsageError(
-        f"There is no model {name!r}{did_you_mean(name.replace('-', '_'), known)}: "
+        f"There is no model {name!r}{did_you_mean(name.replace('-', '_'), registered)}: "
         f"choose from {', '.join(names())}."
     )
 
 
 def create(name: str, **params: Any) -> Any:
-    """Make a fresh, unfitted estimator.
+    """Make a fresh, unfitted scikit-learn classifier over uint8 images (n, height, width, channels).
 
-    Parameters
-    ----------
-    name : str
-        A registered name.
-    **params
-        Parameters of the estimator, such as ``random_state``, or ``epochs`` for a network.
+    ``params`` are the estimator's, such as ``random_state``, or ``epochs`` for a network.
 
-    Returns
-    -------
-    estimator
-        A scikit-learn classifier over uint8 images of shape ``(n, height, width, channels)``.
-
-    Raises
-    ------
-    UsageError
-        Where there is no such model, or it does not take a parameter.
+    `UsageError` where there is no such model, or it does not take a parameter.
     """
     spec = get(name)
     try:
         return spec.factory()(**params)
     except TypeError as error:
-        raise UsageError(f"Model {name!r} cannot be made so ({error}): correct the option.") from (
-            error
-        )
+        message = f"Model {name!r} cannot be made so ({error}): correct the option."
+        raise UsageError(message) from error

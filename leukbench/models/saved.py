@@ -67,10 +67,7 @@ def save_model(
     log-probabilities are to be divided by ``temperature``, which was fitted on so many
     ``calibration_images``; None where nothing was held out to fit it on.
 
-    Raises
-    ------
-    UsageError
-        Where skops is not installed.
+    `UsageError` where skops is not installed.
     """
     target = trial / FOLDER / FILES[framework]
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -96,12 +93,8 @@ def load_model(trial: Path, sums: Mapping[str, str]) -> tuple[Any, dict[str, Any
 
     ``sums`` is the sha256 of each file of the trial by name, as its record has it.
 
-    Raises
-    ------
-    DataError
-        Where a file is missing, is not the one that was saved, or holds a type that is not allowed.
-    UsageError
-        Where skops is not installed, or the model is not registered.
+    `DataError` where a file is missing, is not the one that was saved, or holds a type that is not
+    allowed. `UsageError` where skops is not installed, or the model is not registered.
     """
     description = json.loads(_checked(trial, DESCRIPTION, sums).decode("utf-8"))
     file = f"{FOLDER}/{FILES[description['framework']]}"

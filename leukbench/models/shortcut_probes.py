@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
     from sklearn.tree import DecisionTreeClassifier
 
-    from leukbench.models.shuffled_labels import ShuffledLabels
+    from leukbench.models.estimators import ShuffledLabels
 
 _TREES = "Geurts et al. 2006, doi:10.1007/s10994-006-6226-1"
 _NEIGHBOURS = "Fix and Hodges 1951, Discriminatory Analysis"
@@ -27,16 +27,9 @@ _ONE_TREE = "Breiman et al. 1984, Classification and Regression Trees"
 def _spec(
     name: str, title: str, reads: str, factory: str, reference: str, recipe: str
 ) -> ModelSpec:
+    target = f"leukbench.models.shortcut_probes:{factory}"
     return ModelSpec(
-        name=name,
-        title=title,
-        family="probe",
-        target=f"leukbench.models.shortcut_probes:{factory}",
-        reference=reference,
-        framework="sklearn",
-        recipe=recipe,
-        reads=reads,
-        deterministic=True,
+        name, title, "probe", target, reference, "sklearn", recipe, reads=reads, deterministic=True
     )
 
 
@@ -93,6 +86,6 @@ def one_tree(random_state: int = 0) -> DecisionTreeClassifier:
 
 def shuffled(random_state: int = 0) -> ShuffledLabels:
     """`neighbours` on shuffled labels."""
-    from leukbench.models.shuffled_labels import ShuffledLabels
+    from leukbench.models.estimators import ShuffledLabels
 
     return ShuffledLabels(neighbours(), seed=random_state)

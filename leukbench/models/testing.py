@@ -40,10 +40,7 @@ def check_model(model: str | ModelSpec) -> list[CheckResult]:
 
     After a check that the others need has failed, the others are left out.
 
-    Raises
-    ------
-    UsageError
-        Where there is no model of that name.
+    `UsageError` where there is no model of that name.
     """
     spec = registry.get(model) if isinstance(model, str) else model
     results: list[CheckResult] = []
@@ -63,13 +60,9 @@ def check_model(model: str | ModelSpec) -> list[CheckResult]:
 def tiny_images(
     classes: int = 3, channels: int = 1, per_class: int = 8, seed: int = 0
 ) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
-    """Noisy 32x32 images with a disc whose radius and brightness depend on the class.
+    """Noisy images with a disc whose radius and brightness depend on the class, and their labels.
 
-    Returns
-    -------
-    images : numpy.ndarray of uint8, shape (classes * per_class, 32, 32, channels)
-    labels : numpy.ndarray of int, shape (classes * per_class,)
-        From 0, shuffled.
+    The images have the shape (classes * per_class, 32, 32, channels); the labels count from 0, shuffled.
     """
     draw = np.random.default_rng(seed)
     labels = draw.permutation(np.repeat(np.arange(classes), per_class))
@@ -90,7 +83,8 @@ def _checks(spec: ModelSpec) -> Iterator[tuple[str, bool, Check]]:
         return spec.factory()(random_state=0, **short)
 
     yield "makes an estimator with the methods of a classifier", True, lambda: _methods(make())
-    yield "makes a fresh one every time", False, lambda: _fresh(make(), make())
+    twice = "the factory gives the same estimator twice"
+    yield "makes a fresh one every time", False, lambda: twice if make() is make() else ""
     yield "can be cloned", False, lambda: _clone(make())
     yield "can be pickled", False, lambda: _pickle(make())
 
@@ -114,10 +108,6 @@ def _methods(estimator: Any) -> str:
     needed = ("fit", "predict", "predict_proba", "get_params", "set_params")
     missing = [method for method in needed if not hasattr(estimator, method)]
     return f"the estimator has no {missing[0]}" if missing else ""
-
-
-def _fresh(first: Any, second: Any) -> str:
-    return "the factory gives the same estimator twice" if first is second else ""
 
 
 def _clone(estimator: Any) -> str:

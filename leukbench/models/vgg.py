@@ -6,17 +6,16 @@ Table 1, columns D and E. 138,357,544 and 143,667,240 parameters at 224x224x3 an
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from leukbench.models.registry import ModelSpec, Published
-from leukbench.models.sources import QUOTED_IN_PAPER
+from leukbench.models.registry import QUOTED_IN_PAPER, ModelSpec, Published
 from leukbench.models.training.recipe import network_factory
 
 HIDDEN = 4096
 WIDTHS = (64, 128, 256, 512, 512)
 CONVOLUTIONS = {16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 
-_REFERENCE = "Simonyan and Zisserman 2015, arXiv:1409.1556"
 _DEPARTURES = (
     "The last feature map is as small as the input makes it (1x1x512 at 50x50 instead of 7x7x512), "
     "and the first hidden layer has as few weights.",
@@ -24,28 +23,28 @@ _DEPARTURES = (
     "Adam instead of stochastic gradient descent, no weight decay.",
 )
 
+_spec = partial(
+    ModelSpec,
+    family="deep",
+    reference="Simonyan and Zisserman 2015, arXiv:1409.1556",
+    framework="keras",
+    departures=_DEPARTURES,
+)
+
 SPECS = (
-    ModelSpec(
+    _spec(
         name="vgg16",
         title="VGG-16",
-        family="deep",
         target="leukbench.models.vgg:vgg16",
-        reference=_REFERENCE,
-        framework="keras",
         recipe="He initialisation, Adam, learning rate 0.0001, dropout 0.5 after each hidden layer.",
         published=Published("90.1", "84.88", "93.58", "87.5", "89.01", source=QUOTED_IN_PAPER),
-        departures=_DEPARTURES,
     ),
-    ModelSpec(
+    _spec(
         name="vgg19",
         title="VGG-19",
-        family="deep",
         target="leukbench.models.vgg:vgg19",
-        reference=_REFERENCE,
-        framework="keras",
         recipe="He initialisation, Adam, learning rate 0.0001 falling by a cosine after a warm-up, "
         "dropout 0.5 after each hidden layer.",
-        departures=_DEPARTURES,
     ),
 )
 
@@ -63,21 +62,15 @@ def classify(x: Any, classes: int, depth: int) -> Any:
     """From scaled images to probabilities."""
     from keras import layers as L
 
-    start = "he_normal"
+    convolve = partial(L.Conv2D, padding="same", activation="relu", kernel_initializer="he_normal")
+    dense = partial(L.Dense, HIDDEN, activation="relu", kernel_initializer="he_normal")
     for block, (width, convolutions) in enumerate(zip(WIDTHS, CONVOLUTIONS[depth], strict=True), 1):
         for number in range(1, convolutions + 1):
-            x = L.Conv2D(
-                width,
-                3,
-                padding="same",
-                activation="relu",
-                kernel_initializer=start,
-                name=f"block{block}_conv{number}",
-            )(x)
+            x = convolve(width, 3, name=f"block{block}_conv{number}")(x)
         x = L.MaxPooling2D(name=f"block{block}_pool")(x)
     x = L.Flatten(name="flatten")(x)
     for number in (1, 2):
-        x = L.Dense(HIDDEN, activation="relu", kernel_initializer=start, name=f"hidden{number}")(x)
+        x = dense(name=f"hidden{number}")(x)
         x = L.Dropout(0.5, name=f"dropout{number}")(x)
     return L.Dense(classes, activation="softmax", dtype="float32", name="predictions")(x)
 

@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-
-__all__ = ["write_report"]
 
 
 def write_report(path: Path, images: Path | None = None) -> list[Path]:
-    """Write all tables, all figures and ``report.html`` of a run folder into it.
+    """Write all tables, all figures and ``report.html`` of a run folder into it; return their paths.
 
-    Parameters
-    ----------
-    images : Path, optional
-        Folder of the images, as ``run-all --data`` was given it, for the figures that show some;
-        without it no picture of a cell is written.
+    ``images`` is the folder of the images, as ``run-all --data`` was given it, for the figures that show
+    some; without it no picture of a cell is written.
 
-    Returns
-    -------
-    list of Path
-        What was written.
-
-    Raises
-    ------
-    DataError
-        Where `path` is no run folder, a file of it is damaged, it cannot be written, or `images` does
-        not hold the run's images.
+    `DataError` where `path` is no run folder, a file of it is damaged, it cannot be written, or
+    `images` does not hold the run's images.
     """
     from leukbench.files import write_text
     from leukbench.report.figures import write_figures
@@ -37,7 +22,9 @@ def write_report(path: Path, images: Path | None = None) -> list[Path]:
     from leukbench.report.tables import write_tables
     from leukbench.runfolder import RunFolder
 
-    with _without_collections():
+    enabled = gc.isenabled()
+    gc.disable()  # figures are a million small objects: looking for garbage took a tenth of the time
+    try:
         folder = RunFolder(path)
         results = Results(folder)
         strips: dict[str, str] = {}
@@ -51,15 +38,6 @@ def write_report(path: Path, images: Path | None = None) -> list[Path]:
         page = path / "report.html"
         write_text(page, render_report(results, figure_sources(figures, images) | strips))
         return [*tables, *figures, page]
-
-
-@contextmanager
-def _without_collections() -> Iterator[None]:
-    """Figures are a million small objects, and a tenth of the time went into looking for garbage."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
     finally:
-        if was:
+        if enabled:
             gc.enable()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pandas as pd
 
 from leukbench.audit.findings import KINDS, TITLES, AuditReport
-from leukbench.report.formats import MISSING, percent
+from leukbench.report.formats import number, percent
 from leukbench.report.results import Results, rows_of
 
 
@@ -19,15 +21,15 @@ def seen_copies(split: pd.DataFrame) -> tuple[int, int]:
     return len(test.merge(training, on=["fold", "sha256"])), len(test)
 
 
-def partner_sentences(results: Results) -> list[str]:
-    """Return what stands over every table about leakage; empty where there is nothing to say."""
+def partner_sentences(results: Results) -> Iterator[str]:
+    """Give what stands over every table about leakage; nothing where there is none."""
     folder = results.folder
     allowed = folder.run.protocol.audit.allow_duplicates_across_split
     seen, tested = seen_copies(folder.split)
     folds = folder.audit.split if folder.audit else ()
     leaked = sum(fold.leaked for fold in folds)
     if not seen and not leaked and (folds or not allowed):
-        return []
+        return
     start = (
         "The protocol allows duplicates across the split"
         if allowed
@@ -35,15 +37,16 @@ def partner_sentences(results: Results) -> list[str]:
     )
     text = f"{start}: {seen} of {tested} test images have a byte-identical copy in training"
     if not folds:
-        return [f"{text}; no audit has looked for near-duplicates and overlapping fields of view."]
+        yield f"{text}; no audit has looked for near-duplicates and overlapping fields of view."
+        return
     audited = sum(fold.test for fold in folds)
     near = sum(fold.near for fold in folds)
     overlapping = sum(fold.overlapping for fold in folds)
-    text += (
-        f"; with near-duplicates ({near}) and overlapping fields of view ({overlapping}), {leaked} of "
-        f"{audited} have a partner in training."
+    yield (
+        f"{text}; with near-duplicates ({near}) and overlapping fields of view ({overlapping}), "
+        f"{leaked} of {audited} have a partner in training."
     )
-    return [text, *_on_the_rest(results)]
+    yield from _on_the_rest(results)
 
 
 def clean_accuracy(results: Results) -> pd.DataFrame:
@@ -68,20 +71,17 @@ def clean_accuracy(results: Results) -> pd.DataFrame:
     return table.assign(images=sum(len(images) for images in clean.values()))
 
 
-def _on_the_rest(results: Results) -> list[str]:
+def _on_the_rest(results: Results) -> Iterator[str]:
     """The best model's accuracy where training has seen no partner."""
     if results.ranked.empty:
-        return []
-    best = results.ranked.iloc[0]["model"]
-    table = clean_accuracy(results)
-    row = next((row for row in rows_of(table) if row["model"] == best), None)
-    if row is None or pd.isna(row["clean"]) or pd.isna(row["leaked"]):
-        return []
-    return [
-        f"On the {row['images']} test images without a partner in training, the best model, "
-        f"{row['title']}, has an accuracy of {percent(row['clean'])}; on those with one, of "
-        f"{percent(row['leaked'])}."
-    ]
+        return
+    table = clean_accuracy(results).dropna(subset=["clean", "leaked"])
+    for row in rows_of(table[table["model"] == results.ranked.iloc[0]["model"]]):
+        yield (
+            f"On the {row['images']} test images without a partner in training, the best model, "
+            f"{row['title']}, has an accuracy of {percent(row['clean'])}; on those with one, of "
+            f"{percent(row['leaked'])}."
+        )
 
 
 def audit_counts(report: AuditReport) -> list[list[str]]:
@@ -93,17 +93,14 @@ def audit_counts(report: AuditReport) -> list[list[str]]:
 
 def audit_findings(report: AuditReport, most: int = 60) -> list[list[str]]:
     """Rows of the list of findings: kind, files, labels, correlation, note; the first of each kind."""
-    rows = []
-    for kind in KINDS:
-        for finding in [one for one in report.findings if one.kind == kind][:most]:
-            correlation = finding.measures.get("correlation")
-            rows.append(
-                [
-                    TITLES[kind],
-                    ", ".join(finding.files),
-                    ", ".join(dict.fromkeys(finding.labels)),
-                    MISSING if correlation is None else f"{correlation:.3f}",
-                    finding.note,
-                ]
-            )
-    return rows
+    return [
+        [
+            TITLES[kind],
+            ", ".join(finding.files),
+            ", ".join(dict.fromkeys(finding.labels)),
+            number(finding.measures.get("correlation")),
+            finding.note,
+        ]
+        for kind in KINDS
+        for finding in [one for one in report.findings if one.kind == kind][:most]
+    ]

@@ -22,15 +22,12 @@ LARGEST = 224
 _QUALITY = 82
 
 
-def image_folder(results: Results, given: Path | None) -> Path | None:
+def image_folder(results: Results, given: Path) -> Path:
     """Folder that the run's image paths start from, found as ``run-all --data`` finds it.
 
-    Raises
-    ------
-    DataError
-        Where it does not hold the run's images.
+    `DataError` where it does not hold the run's images.
     """
-    if given is None or results.folder.split.empty:
+    if results.folder.split.empty:
         return given
     image = str(results.folder.split["image"].iloc[0])
     folder = find_root(given) if given.is_dir() else given
@@ -79,10 +76,8 @@ def heat_strip(
     return np.asarray(np.concatenate(columns, axis=1))
 
 
-def heat_strips(results: Results, images_root: Path | None) -> dict[str, str]:
+def heat_strips(results: Results, images_root: Path) -> dict[str, str]:
     """The heat maps of each network over its images, as the page embeds them, by `strip_name`."""
-    if images_root is None:
-        return {}
     return {
         strip_name(model): jpeg_uri(Image.fromarray(heat_strip(results, maps, images_root)))
         for model, maps in results.heat_maps.items()

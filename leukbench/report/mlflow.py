@@ -39,10 +39,7 @@ def export_run(
     Runs are kept at `tracking_uri`, else at ``MLFLOW_TRACKING_URI``, else in ``sqlite:///mlflow.db``;
     the experiment is made if it is not there.
 
-    Raises
-    ------
-    UsageError
-        Where MLflow is not installed, or the store cannot be used.
+    `UsageError` where MLflow is not installed, or the store cannot be used.
     """
     try:
         import mlflow
@@ -53,8 +50,8 @@ def export_run(
     uri = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
     try:
         client = mlflow.MlflowClient(tracking_uri=uri)
-        known = client.get_experiment_by_name(experiment)
-        identity = known.experiment_id if known else client.create_experiment(experiment)
+        existing = client.get_experiment_by_name(experiment)
+        identity = existing.experiment_id if existing else client.create_experiment(experiment)
         return _log(mlflow, client, identity, folder)
     except mlflow.exceptions.MlflowException as error:
         why = " ".join(str(error).split())[:200]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 
 from leukbench.errors import UsageError
 from leukbench.protocol import Protocol, builtin_protocols, load_protocol, override
@@ -32,40 +33,38 @@ def footnotes(results: Results) -> list[str]:
         f"{DEFINITIONS} {_intervals(results)}",
         f"{PUBLISHED} {RANKING}",
         *_initial_weights(results),
-        *_sharing(results),
+        *_timing_conditions(results),
         _data(results),
         _protocol(results),
         NOT_FOR_DIAGNOSIS,
     ]
 
 
-def _initial_weights(results: Results) -> list[str]:
-    """What the networks started from; nothing where there are none."""
+def _initial_weights(results: Results) -> Iterator[str]:
     if results.fine_tuned:
-        return [
+        yield (
             "Networks that start from trained weights were fine-tuned: compare them only with "
             "networks that started from the same weights."
-        ]
-    networks = any(initial_weights(records) for records in results.records.values())
-    return ["Every network was trained from random weights."] if networks else []
+        )
+    elif any(initial_weights(records) for records in results.records.values()):
+        yield "Every network was trained from random weights."
 
 
-def _sharing(results: Results) -> list[str]:
-    """Under which conditions times were taken; nothing where no trial says so."""
+def _timing_conditions(results: Results) -> Iterator[str]:
+    """How trials shared the machine; nothing where no trial says so."""
     ways = {
         (record.jobs or 0, record.threads)
         for record in results.folder.records
         if record.family != "probe" and record.scored and record.threads
     }
-    if not ways:
-        return []
-    words = [_way(jobs, threads) for jobs, threads in sorted(ways)]
-    unlike = "" if len(words) == 1 else ", so that they are not comparable throughout"
-    return [f"Times were taken with {', or '.join(words)}{unlike}."]
+    if ways:
+        words = [_sharing(jobs, threads) for jobs, threads in sorted(ways)]
+        unlike = "" if len(words) == 1 else ", so that they are not comparable throughout"
+        yield f"Times were taken with {', or '.join(words)}{unlike}."
 
 
-def _way(jobs: int, threads: int) -> str:
-    """How trials shared the machine; 0 jobs where a record does not say how many went side by side."""
+def _sharing(jobs: int, threads: int) -> str:
+    """0 jobs where a record does not say how many trials went side by side."""
     cores = _plural(threads, "core")
     if jobs == 0:
         return f"{cores} a trial"
@@ -160,8 +159,8 @@ def _protocol_options(protocol: Protocol) -> list[str]:
         if override(base, **{key: value for _, key, value in changed}).fingerprint == (
             protocol.fingerprint
         ):
-            said = [text for flag, _, value in changed for text in (flag, str(value))]
-            return ["--protocol", name, *said]
+            written = [text for flag, _, value in changed for text in (flag, str(value))]
+            return ["--protocol", name, *written]
     return ["--protocol", "protocol.toml"]
 
 

@@ -113,14 +113,12 @@ def _definitions(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _rows(results: Results, columns: tuple[Column, ...]) -> list[dict[str, Any]]:
-    letters: dict[str, str] = {}
-    if results.pairs is not None:
-        groups = results.pairs.groups
-        letters = dict(zip(groups["model"], groups["letters"], strict=True))
+    groups = results.pairs.groups if results.pairs else pd.DataFrame(columns=["model", "letters"])
+    letters = dict(zip(groups["model"], groups["letters"], strict=True))
     ranked = set(results.ranked["model"])
     return [
         {
-            "anchor": f"model-{place}",
+            "anchor": f"model-{position}",
             "title": row["title"],
             "family": row["family"],
             "status": row["status"],
@@ -128,7 +126,7 @@ def _rows(results: Results, columns: tuple[Column, ...]) -> list[dict[str, Any]]
             "letters": letters.get(row["model"], ""),
             "cells": [_cell(column, row, results) for column in columns],
         }
-        for place, row in enumerate(rows_of(results.comparison))
+        for position, row in enumerate(rows_of(results.comparison))
     ]
 
 
@@ -153,13 +151,13 @@ def _cell(column: Column, row: Mapping[str, Any], results: Results) -> Cell:
 def _models(results: Results, sources: Mapping[str, str]) -> list[dict[str, Any]]:
     table = results.classification
     models = []
-    for place, row in enumerate(rows_of(results.comparison)):
+    for position, row in enumerate(rows_of(results.comparison)):
         name = row["model"]
         records = results.records[name]
         heat = sources.get(strip_name(name), "")
         models.append(
             {
-                "anchor": f"model-{place}",
+                "anchor": f"model-{position}",
                 "title": row["title"],
                 "facts": _facts(row, records[0]),
                 "published": _published(results, row),
@@ -196,12 +194,11 @@ def _published(results: Results, row: Mapping[str, Any]) -> dict[str, Any] | Non
     published = results.published.get(row["model"])
     if published is None:
         return None
-    rows = []
-    for name in _SHARES:
-        text = getattr(published, name)
-        rows.append(
-            (name.capitalize(), published_percent(text) or NOT_REPORTED, percent(row[name]))
-        )
+    printed = {name: published_percent(getattr(published, name)) for name in _SHARES}
+    rows = [
+        (name.capitalize(), text or NOT_REPORTED, percent(row[name]))
+        for name, text in printed.items()
+    ]
     return {"source": source_text(published), "rows": rows}
 
 
@@ -213,12 +210,16 @@ def _confusion(results: Results, name: str) -> list[tuple[str, list[tuple[str, s
     cells = counts.to_numpy(dtype=np.float64)
     totals = cells.sum(axis=1, keepdims=True)
     shares = np.divide(cells, totals, out=np.zeros_like(cells), where=totals > 0)
-    rows = []
-    for label, line, line_shares in zip(counts.index, cells, shares, strict=True):
-        pairs = zip(line_shares, line, strict=True)
-        row = [(percent(share, 0), mean_count(images), int(9 * share)) for share, images in pairs]
-        rows.append((label, row))
-    return rows
+    return [
+        (
+            label,
+            [
+                (percent(share, 0), mean_count(images), int(9 * share))
+                for share, images in zip(*row, strict=True)
+            ],
+        )
+        for label, *row in zip(counts.index, shares, cells, strict=True)
+    ]
 
 
 def _trials(results: Results, name: str) -> list[list[str]]:
@@ -280,12 +281,16 @@ def _parts(results: Results) -> dict[str, Any]:
     counts = split.groupby(["fold", "part", "label"]).size().unstack(fill_value=0)
     order = {"train": 0, "validation": 1, "test": 2}
     keys = sorted(counts.index, key=lambda key: (key[0], order.get(key[1], 3)))
-    rows = []
-    for fold, part in keys:
-        images = [int(number) for number in counts.loc[(fold, part)]]
-        rows.append([str(fold), part, *map(str, images), str(sum(images))])
     return {
         "classes": [str(name) for name in counts.columns],
-        "rows": rows,
+        "rows": [
+            [
+                str(fold),
+                part,
+                *map(str, counts.loc[(fold, part)]),
+                str(counts.loc[(fold, part)].sum()),
+            ]
+            for fold, part in keys
+        ],
         "groups": group_word(results) if results.groups else "none known",
     }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -16,12 +17,7 @@ from leukbench.score.comparisons import Comparison, compare
 from leukbench.score.members import ModelTrials, models_of
 from leukbench.score.metrics import comparison_metrics
 from leukbench.score.per_class import classification_report, confusion_counts
-from leukbench.score.summary import (
-    UNFINISHED,
-    comparison_scores,
-    standing,
-    summarise,
-)
+from leukbench.score.summary import UNFINISHED, comparison_scores, standing, summarise
 
 _Stored = TypeVar("_Stored")
 
@@ -88,15 +84,12 @@ class Results:
     @cached_property
     def members(self) -> dict[str, ModelTrials]:
         """Trials as arrays, by model."""
-        return {own.model: own for own in models_of(self.trials)} if self.trials else {}
+        return {trials.model: trials for trials in models_of(self.trials)} if self.trials else {}
 
     @cached_property
     def records(self) -> dict[str, list[TrialRecord]]:
         """Records by model, in the order of the run."""
-        by_model: dict[str, list[TrialRecord]] = {}
-        for record in self.folder.records:
-            by_model.setdefault(record.model, []).append(record)
-        return by_model
+        return {name: self.folder.records_of(name) for name in self.folder.models}
 
     @cached_property
     def titles(self) -> dict[str, str]:
@@ -146,10 +139,7 @@ class Results:
         table = pd.DataFrame(rows, columns=columns() + extra)
         for column in ("parameters", "flops"):
             table[column] = table[column].astype("Float64").round().astype("Int64")
-        table["standing"] = [
-            standing(family, status)
-            for family, status in zip(table["family"], table["status"], strict=True)
-        ]
+        table["standing"] = list(map(standing, table["family"], table["status"]))
         table = table.sort_values(
             ["standing", "accuracy"], ascending=[True, False], kind="stable", na_position="last"
         )
@@ -183,7 +173,7 @@ class Results:
         if not self.trials:
             return pd.DataFrame(columns=list(CLASS_COLUMNS))
         report = classification_report(self.trials, self.groups)
-        order = {name: place for place, name in enumerate(self.comparison["model"])}
+        order = {name: position for position, name in enumerate(self.comparison["model"])}
         report = report.sort_values("model", key=lambda names: names.map(order), kind="stable")
         report["title"] = report["model"].map(self.titles)
         return report[list(CLASS_COLUMNS)].reset_index(drop=True)
@@ -198,10 +188,8 @@ class Results:
         """Paired tests between the models that have all their trials; None for fewer than two."""
         whole = set(self.comparison.loc[~self.comparison["status"].isin(UNFINISHED), "model"])
         trials = [trial for trial in self.trials if trial.model in whole]
-        folds: dict[int, set[str]] = {}
-        for trial in trials:
-            folds.setdefault(trial.fold, set()).add(trial.model)
-        if not any(len(models) > 1 for models in folds.values()):
+        shared = Counter(fold for _, fold in {(trial.model, trial.fold) for trial in trials})
+        if max(shared.values(), default=0) < 2:
             return None
         return compare(trials, groups=self.groups)
 
@@ -218,11 +206,11 @@ class Results:
     def coverage(self) -> dict[str, str]:
         """By model that was tested on some of the folds alone where others were on more, how many."""
         folds = {name: {m.fold for m in model.members} for name, model in self.members.items()}
-        most = {fold for own in folds.values() for fold in own}
+        most = {fold for tested in folds.values() for fold in tested}
         return {
-            name: f"{len(own)} of {len(self.folds)} folds"
-            for name, own in folds.items()
-            if own != most
+            name: f"{len(tested)} of {len(self.folds)} folds"
+            for name, tested in folds.items()
+            if tested != most
         }
 
     @cached_property
@@ -243,21 +231,22 @@ class Results:
     @cached_property
     def histories(self) -> dict[str, list[pd.DataFrame]]:
         """Learning curves of each network that has some, in the order of `comparison`."""
-        by_model = {}
-        for name in self.comparison["model"]:
-            own = [self.folder.history(record) for record in self.records[name] if record.scored]
-            by_model[str(name)] = [curve for curve in own if curve is not None and len(curve)]
+        by_model = {
+            str(name): [curve for curve in self._stored(name, self.folder.history) if len(curve)]
+            for name in self.comparison["model"]
+        }
         return {name: curves for name, curves in by_model.items() if curves}
 
     def _first(self, read: Callable[[TrialRecord], _Stored | None]) -> dict[str, _Stored]:
         """What the first trial of each model that left it holds."""
-        by_model = {}
-        for name in self.comparison["model"]:
-            stored = (read(record) for record in self.records[name] if record.scored)
-            first = next((value for value in stored if value is not None), None)
-            if first is not None:
-                by_model[str(name)] = first
-        return by_model
+        first = {str(n): next(self._stored(n, read), None) for n in self.comparison["model"]}
+        return {name: value for name, value in first.items() if value is not None}
+
+    def _stored(
+        self, model: str, read: Callable[[TrialRecord], _Stored | None]
+    ) -> Iterator[_Stored]:
+        values = (read(record) for record in self.records[model] if record.scored)
+        return (value for value in values if value is not None)
 
     @property
     def seeds(self) -> tuple[int, ...]:

@@ -109,15 +109,12 @@ def published_cell(published: PublishedValues | None) -> str:
 
 def comparison_markdown(results: Results) -> str:
     """Return ``comparison.md``: verdict, table, footnotes."""
-    said = verdict(results)
-    lines = [f"**{escape_markdown(s.text)}**\n" for s in said if s.kind == "warning"]
+    sentences = verdict(results)
+    lines = [f"**{escape_markdown(s.text)}**\n" for s in sentences if s.kind == "warning"]
     lines.append(f"# {_escaped_title(results)}\n")
-    lines += [f"- {escape_markdown(s.text)}" for s in said if s.kind != "warning"]
-    lines.append("")
-    rows = comparison_rows(results)
-    lines.append(
-        markdown_table(comparison_header(results), rows, _ALIGN + "l" * results.fine_tuned)
-    )
+    lines += [f"- {escape_markdown(s.text)}" for s in sentences if s.kind != "warning"]
+    align = _ALIGN + "l" * results.fine_tuned
+    lines += ["", markdown_table(comparison_header(results), comparison_rows(results), align)]
     lines += [f"{escape_markdown(note)}\n" for note in footnotes(results)]
     return "\n".join(lines)
 
@@ -142,18 +139,18 @@ def classification_markdown(results: Results) -> str:
 def comparison_latex(results: Results) -> str:
     """Return ``comparison.tex``: a table for the LaTeX packages booktabs and graphicx."""
     header, align = comparison_header(results), _ALIGN + "l" * results.fine_tuned
-    places = (*_LATEX_COLUMNS, *range(len(_HEADER), len(header)))
+    columns = (*_LATEX_COLUMNS, *range(len(_HEADER), len(header)))
     lines = [
         "% needs the packages booktabs and graphicx",
         r"\begin{table}[htbp]",
         r"\centering",
         rf"\caption{{{escape_latex(' '.join([*warnings(results), *footnotes(results)]))}}}",
         r"\resizebox{\linewidth}{!}{%",
-        rf"\begin{{tabular}}{{{''.join(align[place] for place in places)}}}",
+        rf"\begin{{tabular}}{{{''.join(align[column] for column in columns)}}}",
         r"\toprule",
-        _latex_row([header[place] for place in places]),
+        _latex_row([header[column] for column in columns]),
         r"\midrule",
-        *(_latex_row([row[place] for place in places]) for row in comparison_rows(results)),
+        *(_latex_row([row[column] for column in columns]) for row in comparison_rows(results)),
         r"\bottomrule",
         r"\end{tabular}}",
         r"\end{table}",

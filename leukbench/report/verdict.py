@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -42,7 +42,7 @@ def verdict(results: Results) -> tuple[Sentence, ...]:
 
     A probe that comes within the interval of the best model stands first, then the word SYNTHETIC.
     """
-    parts: list[tuple[Kind, Sequence[str]]] = [
+    parts: list[tuple[Kind, Iterable[str]]] = [
         ("warning", _probe_warning(results)),
         ("warning", _synthetic(results)),
         ("warning", _shuffled(results)),
@@ -70,18 +70,17 @@ def _row_words(row: pd.Series, results: Results) -> str:
     return f"{row['title']} ({value.replace(' (', ', 95 % interval ').removesuffix(')')}{on})"
 
 
-def _coverage(results: Results) -> list[str]:
+def _coverage(results: Results) -> Iterator[str]:
     """Which models were tested on fewer folds than others, so on other images."""
     names: dict[str, list[str]] = {}
     for name, folds in results.coverage.items():
         names.setdefault(folds, []).append(results.titles[name])
-    if not names:
-        return []
-    tested = joined([f"{joined(titles)} on {folds}" for folds, titles in names.items()])
-    return [
-        f"Not every model was tested on all images: {tested}. Mean accuracies of different folds "
-        "compare only roughly; the paired tests take the folds that two models share."
-    ]
+    if names:
+        tested = joined([f"{joined(titles)} on {folds}" for folds, titles in names.items()])
+        yield (
+            f"Not every model was tested on all images: {tested}. Mean accuracies of different folds "
+            "compare only roughly; the paired tests take the folds that two models share."
+        )
 
 
 def _rivals(results: Results) -> pd.DataFrame:
@@ -94,58 +93,52 @@ def _rivals(results: Results) -> pd.DataFrame:
     return probes
 
 
-def _probe_warning(results: Results) -> list[str]:
+def _probe_warning(results: Results) -> Iterator[str]:
     rivals = _rivals(results)
     if rivals.empty:
-        return []
+        return
     pairs = zip(rivals["title"], rivals["accuracy"], strict=True)
     names = joined([f"{_probe_name(title)} ({percent(accuracy)})" for title, accuracy in pairs])
     come = "probes {} come" if len(rivals) > 1 else "probe {} comes"
-    return [
+    yield (
         "A high accuracy here does not show that a model looks at the cells: the shortcut "
         f"{come.format(names)} within the interval of the best model, "
         f"{_row_words(results.ranked.iloc[0], results)}, or above it."
-    ]
+    )
 
 
 def _probe_name(title: str) -> str:
     """A probe's title without the word that the sentence says already."""
-    name = title.removeprefix("Probe: ")
-    return f"“{name}”"
+    return f"“{title.removeprefix('Probe: ')}”"
 
 
-def _probe_finding(results: Results) -> list[str]:
-    if results.probes.empty or results.ranked.empty or not _rivals(results).empty:
-        return []
-    best = results.probes.iloc[0]
-    return [
-        f"The best shortcut probe, {_probe_name(best['title'])}, reaches "
-        f"{percent(best['accuracy'])}, below the interval of the best model."
-    ]
+def _probe_finding(results: Results) -> Iterator[str]:
+    if not results.probes.empty and not results.ranked.empty and _rivals(results).empty:
+        best = results.probes.iloc[0]
+        yield (
+            f"The best shortcut probe, {_probe_name(best['title'])}, reaches "
+            f"{percent(best['accuracy'])}, below the interval of the best model."
+        )
 
 
-def _synthetic(results: Results) -> list[str]:
-    if not results.folder.synthetic:
-        return []
-    return [
-        f"{SYNTHETIC}: the images are rendered, not photographed; no number here says anything "
-        "about patients."
-    ]
+def _synthetic(results: Results) -> Iterator[str]:
+    if results.folder.synthetic:
+        yield (
+            f"{SYNTHETIC}: the images are rendered, not photographed; no number here says anything "
+            "about patients."
+        )
 
 
-def _shuffled(results: Results) -> list[str]:
+def _shuffled(results: Results) -> Iterator[str]:
     """The control with shuffled labels has nothing to learn from and must fall to chance."""
-    rows = results.probes[results.probes["model"] == SHUFFLED]
-    if rows.empty:
-        return []
-    row, split = rows.iloc[0], results.folder.split
+    split = results.folder.split
     chance = split.loc[split["part"] == "test", "label"].value_counts(normalize=True).max()
-    if pd.isna(row["accuracy_low"]) or row["accuracy_low"] <= chance:
-        return []
-    return [
-        f"The control with shuffled labels scores {percent(row['accuracy'])}, above the majority "
-        f"class ({percent(chance)}): the split or the scoring leaks."
-    ]
+    for row in rows_of(results.probes[results.probes["model"] == SHUFFLED]):
+        if row["accuracy_low"] > chance:
+            yield (
+                f"The control with shuffled labels scores {percent(row['accuracy'])}, above the "
+                f"majority class ({percent(chance)}): the split or the scoring leaks."
+            )
 
 
 def _leader(results: Results) -> list[str]:
@@ -170,18 +163,17 @@ def _leader(results: Results) -> list[str]:
     ]
 
 
-def _resolution(results: Results) -> list[str]:
+def _resolution(results: Results) -> Iterator[str]:
     """How small a difference the test images could have shown."""
     if results.pairs is None or len(results.ranked) < 2:
-        return []
+        return
     smallest = float(results.pairs.smallest_difference["smallest_difference"].iloc[0])
-    if not smallest > 0:
-        return []
-    return [
-        f"A test of two models that were chosen beforehand detects a true difference of "
-        f"{100 * smallest:.1f} points of accuracy on these test images with "
-        f"{percent(results.pairs.power, 0)} power; a smaller one may go unnoticed."
-    ]
+    if smallest > 0:
+        yield (
+            "A test of two models that were chosen beforehand detects a true difference of "
+            f"{100 * smallest:.1f} points of accuracy on these test images with "
+            f"{percent(results.pairs.power, 0)} power; a smaller one may go unnoticed."
+        )
 
 
 def _published_rows(results: Results, *, same_data: bool) -> list[dict[str, Any]]:
@@ -194,8 +186,7 @@ def _published_rows(results: Results, *, same_data: bool) -> list[dict[str, Any]
     return [row for row in rows_of(results.comparison) if row["model"] in names]
 
 
-def _reproduced(results: Results) -> list[str]:
-    sentences = []
+def _reproduced(results: Results) -> Iterator[str]:
     name = results.folder.run.protocol.name
     under = (
         "" if name == PAPER_PROTOCOL else f" under the protocol {name}, which is not the paper's"
@@ -215,29 +206,24 @@ def _reproduced(results: Results) -> list[str]:
                 "the published value could not be reproduced, the measured one is "
                 f"{abs(gap):.1f} points {side} it"
             )
-        sentences.append(f"{value}, measured {measured}{under}: {outcome}.")
-    return sentences
+        yield f"{value}, measured {measured}{under}: {outcome}."
 
 
-def _elsewhere(results: Results) -> list[str]:
+def _elsewhere(results: Results) -> Iterator[str]:
     others = _published_rows(results, same_data=False)
-    if not others:
-        return []
-    return [
-        f"The published values of {joined([row['title'] for row in others])} (marked †) were "
-        "measured on another data set: they are shown for orientation, not to be reproduced here."
-    ]
+    if others:
+        yield (
+            f"The published values of {joined([row['title'] for row in others])} (marked †) were "
+            "measured on another data set: they are shown for orientation, not to be reproduced here."
+        )
 
 
-def _unfinished(results: Results) -> list[str]:
-    sentences = []
+def _unfinished(results: Results) -> Iterator[str]:
     for name, title in results.titles.items():
-        bad = results.failures(name)
-        if bad:
+        if bad := results.failures(name):
             number = len(results.records[name])
             reason = f": {bad[0].reason.rstrip('.')}" if bad[0].reason else ""
-            sentences.append(
+            yield (
                 f"{title} is not ranked: {len(bad)} of {number} "
                 f"{'trial' if number == 1 else 'trials'} ended {bad[0].status}{reason}."
             )
-    return sentences

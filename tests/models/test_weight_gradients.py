@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from leukbench.explain.heat_maps import grad_cam
 from leukbench.models import registry
 from leukbench.models.testing import tiny_images
 from leukbench.models.training import weight_gradients
@@ -52,6 +53,17 @@ def test_only_bfloat16_convolutions_on_small_maps_are_changed() -> None:
     assert changed == [f"block{b}_conv{n}" for b in (4, 5) for n in (1, 2, 3)]  # 6x6 and less
     exact = registry.create("vgg16", precision="float32").build(images, 4)
     assert weight_gradients.multiply_on_small_maps(exact) == []
+
+
+def test_grad_cam_reads_a_network_whose_gradients_are_a_product() -> None:
+    images, labels = tiny_images(classes=3, channels=3)
+    recipe = {"epochs": 1, "batch_size": 8, "precision": "mixed_bfloat16", "random_state": 0}
+    model = registry.create("leuknet", **recipe)
+    assert weight_gradients.multiply_on_small_maps(model.build(images.shape[1:], 3))
+    network = model.fit(images, labels).model_
+    heats = [grad_cam(network, images[0], target) for target in range(3)]
+    assert max(heat.max() for heat in heats) == 1.0
+    assert {heat.shape for heat in heats} == {images.shape[1:3]}
 
 
 def test_training_and_saving_are_the_same_but_for_rounding(

@@ -9,8 +9,14 @@ from __future__ import annotations
 from leukbench.data.synthetic.config import CLASSES, ClassLook, CopyPlan, SyntheticConfig
 from leukbench.data.synthetic.copies import Item, PlantedPair, plan, render_item
 from leukbench.data.synthetic.render import Smear, render_image
-from leukbench.data.synthetic.truth import TRUTH_FILE, Truth, load_truth
-from leukbench.data.synthetic.write import Synthesized, synthesize, write_dataset
+from leukbench.data.synthetic.write import (
+    TRUTH_FILE,
+    Synthesized,
+    Truth,
+    load_truth,
+    synthesize,
+    write_dataset,
+)
 
 __all__ = [
     "CLASSES",

@@ -1,8 +1,10 @@
-"""A synthetic dataset in memory, or as a folder of PNG files."""
+"""A synthetic dataset in memory, or as a folder of PNG files with the truth about it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,13 +14,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leukbench.data.synthetic.config import RENDERER, SyntheticConfig
-from leukbench.data.synthetic.copies import Item, plan, render_item
-from leukbench.data.synthetic.truth import TRUTH_FILE, Truth, load_truth, tell_truth
+from leukbench.data.synthetic.copies import Item, PlantedPair, plan, render_item
 from leukbench.errors import DataError
 from leukbench.files import write_bytes, write_text
 
+TRUTH_FILE = "leukbench-synthetic.json"
+"""Name of the file that marks a folder as synthetic."""
 MASK_FOLDER = ".masks"
 """Where masks go: hidden, so that no loader takes it for a class."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is known of a synthetic dataset."""
+
+    config: SyntheticConfig
+    groups: dict[str, str]
+    """Patient of every file, by its path below the folder."""
+    pairs: tuple[PlantedPair, ...]
+    """All pairs of files that show the same content."""
+
+    def to_json(self) -> str:
+        """The truth as a JSON text; one line for each image and pair."""
+        lines = [
+            '{"schema_version": 1',
+            f'"config": {json.dumps(self.config.to_dict())}',
+            '"groups": '
+            + _one_a_line(
+                "{}", [f"{json.dumps(k)}: {json.dumps(v)}" for k, v in self.groups.items()]
+            ),
+            '"pairs": ' + _one_a_line("[]", [json.dumps(asdict(pair)) for pair in self.pairs]),
+        ]
+        return ",\n".join(lines) + "}\n"
 
 
 class Synthesized(NamedTuple):
@@ -57,22 +84,11 @@ def write_dataset(
 
     Files that are there already are kept, so that an interrupted call is taken up again.
 
-    Parameters
-    ----------
-    folder : Path or str
-        A new or empty folder, or one that an earlier call with the same configuration began.
-    config : SyntheticConfig
-        What to render.
-    masks : bool
-        Whether to write the masks of leukocytes too (0 and 255), under ``.masks/``.
-    jobs : int
-        Processes that render; -1 for one on each core. The files are the same.
+    ``masks`` writes those of leukocytes too (0 and 255), under ``.masks/``. ``jobs`` processes render,
+    -1 for one on each core; the files are the same.
 
-    Raises
-    ------
-    DataError
-        Where the folder holds something else, or cannot be written, or another version's renderer
-        is asked for.
+    `DataError` where the folder holds something else, or cannot be written, or another version's
+    renderer is asked for.
     """
     if config.renderer != RENDERER:
         raise DataError(
@@ -80,7 +96,8 @@ def write_dataset(
             "version that made the dataset, or leave the renderer out."
         )
     root = Path(folder)
-    truth = tell_truth(config)
+    items, pairs = plan(config)
+    truth = Truth(config, {item.path: item.group for item in items}, tuple(pairs))
     try:
         _claim(root, truth)
     except OSError as error:
@@ -88,7 +105,6 @@ def write_dataset(
             f"{error.filename or root} cannot be written ({error.strerror}): choose another "
             "folder, or mend its permissions and free space."
         ) from error
-    items, _ = plan(config)
     missing = [
         item
         for item in items
@@ -99,6 +115,32 @@ def write_dataset(
         joblib.delayed(_write_item)(root, config, item, masks) for item in missing
     )
     return truth
+
+
+def load_truth(folder: Path | str) -> Truth:
+    """Read the truth that `write_dataset` stored.
+
+    `DataError` where the folder holds no synthetic dataset, or its truth file cannot be read.
+    """
+    path = Path(folder) / TRUTH_FILE
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        pairs = tuple(
+            PlantedPair(**{**pair, "shift": tuple(pair["shift"]) if pair["shift"] else None})
+            for pair in stored["pairs"]
+        )
+        config = SyntheticConfig.from_dict(stored["config"])
+        return Truth(config, dict(stored["groups"]), pairs)
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{path} is missing: {folder} holds no synthetic dataset, make one with "
+            "`leukbench data synthesize`."
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path} cannot be read as the truth of a synthetic dataset: make the folder again "
+            "with `leukbench data synthesize`."
+        ) from error
 
 
 def _claim(root: Path, truth: Truth) -> None:
@@ -124,3 +166,7 @@ def _write_item(root: Path, config: SyntheticConfig, item: Item, masks: bool) ->
     if masks:
         coded = cv2.imencode(".png", smear.mask.astype(np.uint8) * 255)[1]
         write_bytes(root / MASK_FOLDER / item.path, coded.tobytes())
+
+
+def _one_a_line(brackets: str, lines: list[str]) -> str:
+    return brackets[0] + "".join(f"\n  {x}," for x in lines)[:-1] + "\n" * bool(lines) + brackets[1]

@@ -48,68 +48,41 @@ class KerasClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     The same seed on the same machine with the same number of threads gives identical predictions.
     Fitting sets the global seeds of Python, NumPy and TensorFlow.
 
-    Parameters
-    ----------
-    layers : str or callable
-        ``"module:function"`` or the function, called as ``layers(shape, classes, **options)``. It
-        returns a ``keras.Model`` from uint8 images to class probabilities in float32; where it has
-        several outputs, the first is the classifier and the others are auxiliary heads, which
-        count in training by ``auxiliary_weight`` and are dropped afterwards.
-    options : dict, optional
-        Options of ``layers``.
-    epochs, batch_size : int
-        Passes over the training images, and images a step.
-    learning_rate : float
-        Of the first epoch.
-    optimizer : {"adam", "adamw", "sgd"}
-        ``sgd`` has Nesterov momentum 0.9.
-    weight_decay : float
-        Decoupled weight decay (``adamw`` and ``sgd``), 0 for none.
-    schedule : {"constant", "cosine"}
-        ``cosine`` warms up over the first twentieth of all steps and then falls to zero.
-    patience : int, optional
-        Stop after this many epochs without a lower validation loss and keep the weights of the
-        best epoch. It needs ``validation_data``; without them the last epoch is kept.
-    precision : {"float32", "mixed_bfloat16"}
-        Of the arithmetic; weights and probabilities are float32 in both.
-    jit_compile : bool
-        Compile by XLA.
-    auxiliary_weight : float
-        Weight of each auxiliary head's loss.
-    random_state : int, RandomState or None
-        Seed of initial weights, order of images, dropout and augmentation.
-
-    Attributes
-    ----------
-    classes_ : numpy.ndarray
-        The labels, sorted.
-    model_ : keras.Model
-        The trained network.
-    history_ : pandas.DataFrame
-        One row an epoch, with `CURVE_COLUMNS`. The ``val_`` columns are of the validation data, else
-        of the data given to be monitored, as ``monitored`` says (``validation``, ``test``, or empty).
-    diverged_ : bool
-        True where the loss became NaN or infinite; training stopped there.
-    n_parameters_, flops_ : int
-        Parameters, and floating-point operations of a forward pass over one image.
-    layer_table_ : list of dict
-        What `leukbench.models.training.cost.layer_table` says of the network.
+    Once fitted it has ``classes_`` (the sorted labels), ``model_`` (the trained ``keras.Model``),
+    ``history_`` (a frame with a row an epoch and `CURVE_COLUMNS`; the ``val_`` columns are of the data
+    that ``monitored`` names: ``validation``, ``test``, or none), ``diverged_`` (whether training stopped
+    as the loss became NaN or infinite), ``n_parameters_``, ``flops_`` (of a forward pass over one
+    image) and ``layer_table_`` (`leukbench.models.training.cost.layer_table`).
     """
 
     layers: str | Callable[..., Any]
+    """``"module:function"`` or the function, called as ``layers(shape, classes, **options)``. It returns
+    a ``keras.Model`` from uint8 images to class probabilities in float32. Where that has several
+    outputs, the first is the classifier and the others are auxiliary heads, dropped after training."""
     _: KW_ONLY
     options: Mapping[str, Any] | None = None
+    """Options of ``layers``."""
     epochs: int = 30
     batch_size: int = 64
     learning_rate: float = 1e-3
+    """Of the first epoch."""
     optimizer: str = "adam"
+    """``adam``, ``adamw``, or ``sgd`` with Nesterov momentum 0.9."""
     weight_decay: float = 0.0
+    """Decoupled weight decay (``adamw`` and ``sgd``), 0 for none."""
     schedule: str = "constant"
+    """``constant``, or ``cosine``: warm-up over the first twentieth of all steps, then a fall to zero."""
     patience: int | None = None
+    """Stop after this many epochs without a lower validation loss and keep the weights of the best
+    epoch; without ``validation_data`` the last epoch is kept."""
     precision: str = "float32"
+    """``float32`` or ``mixed_bfloat16`` arithmetic; weights and probabilities are float32 in both."""
     jit_compile: bool = False
+    """Compile by XLA."""
     auxiliary_weight: float = 0.3
+    """Weight of each auxiliary head's loss."""
     random_state: Any = None
+    """Seed of initial weights, order of images, dropout and augmentation."""
 
     def fit(
         self,

@@ -44,14 +44,9 @@ class SmearAugmentation(L.Layer):  # type: ignore[misc]
     """Flips, quarter turns and a little stain jitter, image by image, in training only.
 
     The eight symmetries of the square come from two flips and a transposition (which only square
-    images get). The jitter multiplies each channel and adds to it, as staining and lamps vary.
-
-    Parameters
-    ----------
-    jitter : float
-        Largest relative gain and largest offset (as a share of the range of values).
-    value_range : float
-        Width of the range that the images' values are in.
+    images get). As staining and lamps vary, each channel is multiplied and added to: ``jitter`` is the
+    largest relative gain, and the largest offset as a share of ``value_range``, the width of the range
+    that the images' values are in.
     """
 
     def __init__(self, jitter: float = 0.03, value_range: float = 1.0, **others: Any) -> None:
@@ -80,8 +75,8 @@ class SmearAugmentation(L.Layer):  # type: ignore[misc]
 
     def get_config(self) -> dict[str, Any]:
         """What Keras needs to load the layer again."""
-        own = {"jitter": self.jitter, "value_range": self.value_range}
-        return {**super().get_config(), **own}
+        settings = {"jitter": self.jitter, "value_range": self.value_range}
+        return {**super().get_config(), **settings}
 
     def _coins(self, count: Any) -> Any:
         return keras.random.uniform((count, 1, 1, 1), seed=self.generator, dtype="float32") < 0.5

@@ -42,12 +42,8 @@ def load_weights(model: Any, network: str, weights: str) -> None:
     ``weights`` is ``imagenet`` or the name of a file: a whole Keras model (``.keras`` or ``.h5``) in the
     form of ``keras.applications``, or torchvision's weights (``.safetensors``).
 
-    Raises
-    ------
-    UsageError
-        Where there is no such source for this network.
-    DataError
-        Where a file is missing, unreadable or of another network, or nothing can be fetched.
+    `UsageError` where there is no such source for this network. `DataError` where a file is
+    missing, unreadable or of another network, or nothing can be fetched.
     """
     path = Path(weights)
     if weights == "imagenet":

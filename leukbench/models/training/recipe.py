@@ -12,13 +12,8 @@ if TYPE_CHECKING:
 def network_factory(layers: str, **recipe: Any) -> Callable[..., KerasClassifier]:
     """A factory of untrained networks, each with the recipe but for what the caller changes.
 
-    Parameters
-    ----------
-    layers : str
-        ``"module:function"``: the function that builds the Keras model from the images' shape and
-        the number of classes.
-    **recipe
-        Parameters of `leukbench.models.training.keras_classifier.KerasClassifier`.
+    ``layers`` and ``recipe`` are parameters of
+    `leukbench.models.training.keras_classifier.KerasClassifier`.
     """
 
     def make(**changes: Any) -> KerasClassifier:

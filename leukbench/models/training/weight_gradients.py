@@ -60,7 +60,8 @@ def convolution(strides: Sequence[int], padding: str) -> Convolution:
 
         return tf.nn.conv2d(images, kernel, steps, rule), gradients
 
-    return convolve  # type: ignore[no-any-return]
+    # Outside a graph TensorFlow refuses a variable in a function with a gradient of its own.
+    return lambda images, kernel: convolve(images, tf.convert_to_tensor(kernel))
 
 
 def cut_patches(

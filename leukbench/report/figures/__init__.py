@@ -59,10 +59,7 @@ def possible(results: Results, images_root: Path | None = None) -> Iterator[Figu
 def draw(folder: RunFolder | Results, name: str, images_root: Path | None = None) -> Figure:
     """Draw one figure by its name; without the folder of images no picture of a cell is shown.
 
-    Raises
-    ------
-    UsageError
-        Where there is no such figure, or the run has not what it needs.
+    `UsageError` where there is no such figure, or the run has not what it needs.
     """
     by_name = {spec.name: spec for spec in FIGURES}
     if name not in by_name:
@@ -87,27 +84,23 @@ def draw(folder: RunFolder | Results, name: str, images_root: Path | None = None
 def write_figures(
     folder: RunFolder, images_root: Path | None = None, results: Results | None = None
 ) -> list[Path]:
-    """Write all figures that are possible into ``figures/``, and the table of the hardest images.
+    """Write all possible figures into ``figures/`` as SVG and PNG, and ``hardest.csv``; return the paths.
 
     Figures of an earlier call that are not possible now are removed, pictures of cells among them.
-
-    Returns
-    -------
-    list of Path
-        What was written: ``<name>.svg``, ``<name>.png`` and ``hardest.csv``.
     """
     results = results or Results(folder)
-    place = folder.path / "figures"
-    written = []
-    specs = list(possible(results, images_root))
-    for spec in specs:
+    figures = folder.path / "figures"
+    written: list[Path] = []
+    specs = set(possible(results, images_root))
+    for spec in FIGURES:
+        paths = {form: figures / f"{spec.name}.{form}" for form in ("svg", "png")}
+        if spec not in specs:
+            for path in paths.values():
+                path.unlink(missing_ok=True)
+            continue
         figure = draw(results, spec.name, images_root)
-        for form in ("svg", "png"):
-            path = place / f"{spec.name}.{form}"
+        for form, path in paths.items():
             write_bytes(path, rendered(figure, form))
-            written.append(path)
-    write_text(place / "hardest.csv", hardest_csv(results))
-    for spec in set(FIGURES) - set(specs):
-        for form in ("svg", "png"):
-            (place / f"{spec.name}.{form}").unlink(missing_ok=True)
-    return [*written, place / "hardest.csv"]
+        written += paths.values()
+    write_text(figures / "hardest.csv", hardest_csv(results))
+    return [*written, figures / "hardest.csv"]

@@ -71,14 +71,18 @@ def _network(ax: Axes, layers: Sequence[Mapping[str, Any]]) -> None:
     kinds = [kind_of(str(layer["type"])) for layer in layers]
     for kind, (colour, hatch) in KINDS.items():
         # one collection a kind: single bars of a network of 150 layers take a second
-        bars = [_bar(place, sides[place]) for place, own in enumerate(kinds) if own == kind]
+        bars = [
+            _bar(position, sides[position])
+            for position, layer_kind in enumerate(kinds)
+            if layer_kind == kind
+        ]
         ax.add_collection(
             PolyCollection(bars, facecolor=colour, hatch=hatch, edgecolor=INK, linewidth=0.4)
         )
     if len(layers) <= _LABELLED:
-        for place, (shape, side) in enumerate(zip(shapes, sides, strict=True)):
+        for position, (shape, side) in enumerate(zip(shapes, sides, strict=True)):
             ax.annotate(
-                "×".join(map(str, shape)), (place, side), xytext=(0, 2),
+                "×".join(map(str, shape)), (position, side), xytext=(0, 2),
                 textcoords="offset points", rotation=90, ha="center", va="bottom", fontsize=6.5,
             )  # fmt: skip
     highest = max(layer["output_shape"][0] for layer in layers if len(layer["output_shape"]) == 3)
@@ -91,9 +95,9 @@ def _network(ax: Axes, layers: Sequence[Mapping[str, Any]]) -> None:
     ax.set_ylabel("side, pixels")
 
 
-def _bar(place: int, side: int) -> list[tuple[float, float]]:
+def _bar(position: int, side: int) -> list[tuple[float, float]]:
     """Corners of a bar from the lower edge of the axes."""
-    left, right = place - 0.425, place + 0.425
+    left, right = position - 0.425, position + 0.425
     return [(left, _FLOOR), (left, side), (right, side), (right, _FLOOR)]
 
 

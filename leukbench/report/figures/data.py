@@ -10,7 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from leukbench.report.figures.spec import FigureSpec
-from leukbench.report.figures.style import CLASS_COLOURS, INK, new_figure, shortened, show_file
+from leukbench.report.figures.style import (
+    CLASS_COLOURS,
+    INK,
+    evenly_spaced,
+    new_figure,
+    shortened,
+    show_files,
+)
 from leukbench.report.results import Results
 
 SAMPLES_A_CLASS = 5
@@ -24,15 +31,10 @@ def samples(results: Results, images_root: Path) -> Figure:
     files = split.drop_duplicates("image").groupby("label")["image"].apply(sorted)
     figure = new_figure(1.5 * SAMPLES_A_CLASS + 0.6, 1.5 * len(files) + 0.5)
     grid = figure.subplots(len(files), SAMPLES_A_CLASS, squeeze=False)
-    for row, (label, names) in enumerate(files.items()):
-        chosen = np.unique(np.linspace(0, len(names) - 1, SAMPLES_A_CLASS).round().astype(int))
-        for column in range(SAMPLES_A_CLASS):
-            ax = grid[row, column]
-            if column < len(chosen):
-                show_file(ax, images_root / names[chosen[column]])
-            else:
-                ax.set_visible(False)
-        grid[row, 0].set_ylabel(shortened(str(label), 16))
+    for axes, (label, names) in zip(grid, files.items(), strict=True):
+        chosen = evenly_spaced(len(names), SAMPLES_A_CLASS)
+        show_files(axes, [images_root / names[number] for number in chosen])
+        axes[0].set_ylabel(shortened(str(label), 16))
     return figure
 
 
@@ -54,9 +56,9 @@ def data_flow(results: Results) -> Figure:
             color=CLASS_COLOURS[number % len(CLASS_COLOURS)], hatch=_HATCHES[number % len(_HATCHES)],
         )  # fmt: skip
         left += values
-    for place, part in enumerate(parts):
+    for position, part in enumerate(parts):
         bars.annotate(
-            f"{part}: {int(left[place])}", (left[place], place), xytext=(5, 0),
+            f"{part}: {int(left[position])}", (left[position], position), xytext=(5, 0),
             textcoords="offset points", va="center",
         )  # fmt: skip
     bars.set_yticks([])
@@ -90,21 +92,17 @@ def _steps(ax: Axes, results: Results, used: int) -> None:
     ax.set_axis_off()
     ax.set_xlim(0, 1)
     ax.set_ylim(0, 1)
-    places = np.linspace(0.9, 0.1, len(boxes))
-    for place, text in zip(places, boxes, strict=True):
+    heights = np.linspace(0.9, 0.1, len(boxes))
+    for height, text in zip(heights, boxes, strict=True):
         ax.text(
-            0.5, place, text, ha="center", va="center", fontsize=8.5,
+            0.5, height, text, ha="center", va="center", fontsize=8.5,
             bbox={"boxstyle": "round,pad=0.45", "facecolor": "#eef3f8", "edgecolor": INK},
         )  # fmt: skip
-    for above, below in pairwise(places):
+    for above, below in pairwise(heights):
         ax.annotate(
             "", (0.5, below + 0.13), (0.5, above - 0.13),
             arrowprops={"arrowstyle": "-|>", "color": INK},
         )  # fmt: skip
-
-
-def _has_split(results: Results) -> bool:
-    return not results.folder.split.empty
 
 
 DATA_FLOW = FigureSpec(
@@ -112,13 +110,13 @@ DATA_FLOW = FigureSpec(
     title="How many images went where",
     caption="From the files through preprocessing to the parts of the split, by class.",
     draw=data_flow,
-    possible=_has_split,
+    possible=lambda results: not results.folder.split.empty,
 )
 SAMPLES = FigureSpec(
     name="samples",
     title="Samples of each class",
     caption="Five images of each class, evenly spaced over its files.",
     draw=samples,
-    possible=_has_split,
+    possible=lambda results: not results.folder.split.empty,
     images="required",
 )

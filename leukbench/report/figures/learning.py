@@ -20,8 +20,8 @@ def learning_curves(results: Results) -> Figure:
     rows = -(-len(by_model) // columns)
     figure = new_figure(max(2.4 * columns, 4.6), 3.3 * rows + 0.7)
     grid = figure.subplots(2 * rows, columns, squeeze=False)
-    for place, (name, curves) in enumerate(by_model.items()):
-        row, column = divmod(place, columns)
+    for panel, (name, curves) in enumerate(by_model.items()):
+        row, column = divmod(panel, columns)
         accuracy, loss = grid[2 * row, column], grid[2 * row + 1, column]
         _curve(accuracy, curves, "accuracy")
         _curve(loss, curves, "loss")

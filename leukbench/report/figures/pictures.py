@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from leukbench.report.figures.spec import FigureSpec
 from leukbench.report.figures.style import (
     CLASS_COLOURS,
+    evenly_spaced,
     new_figure,
     shortened,
-    show_file,
+    show_files,
     show_picture,
 )
 from leukbench.report.hardest import hardest_images
@@ -35,10 +36,10 @@ def hardest(results: Results, images_root: Path | None = None) -> Figure:
     classes = list(results.folder.classes)
     colours = [CLASS_COLOURS[classes.index(name) % len(CLASS_COLOURS)] for name in table["label"]]
     ax.barh(np.arange(len(table)), 100 * table["wrong"], color=colours, height=0.7)
-    for place, row in enumerate(rows_of(table)):
+    for position, row in enumerate(rows_of(table)):
         ax.annotate(
             f"true {shortened(row['label'], 16)}, most often predicted {shortened(row['called'], 16)}",
-            (100 * row["wrong"], place), xytext=(4, 0), textcoords="offset points", va="center",
+            (100 * row["wrong"], position), xytext=(4, 0), textcoords="offset points", va="center",
             fontsize=7.5,
         )  # fmt: skip
     ax.set_yticks(range(len(table)), [_file(name) for name in table["image"]], fontsize=7.5)
@@ -54,16 +55,14 @@ def _hardest_pictures(table: pd.DataFrame, images_root: Path) -> Figure:
     rows = -(-len(table) // columns)
     figure = new_figure(8.4, 2.3 * rows + 0.5)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    show_files(axes, [images_root / name for name in table["image"]])
     for ax, row in zip(axes, rows_of(table), strict=False):
-        show_file(ax, images_root / row["image"])
         ax.set_title(
             f"true {shortened(row['label'], 14)}\nmost often {shortened(row['called'], 14)}\n"
             f"{100 * row['wrong']:.0f} % wrong",
             fontsize=7.5,
         )
         ax.set_xlabel(_file(row["image"]), fontsize=6.5)
-    for ax in axes[len(table) :]:
-        ax.set_visible(False)
     return figure
 
 
@@ -71,19 +70,17 @@ def prediction_examples(results: Results, images_root: Path) -> Figure:
     """Test images with the best model's class and probability: right ones above, wrong ones below."""
     best = str(results.ranked.iloc[0]["model"])
     frame = next(trial.frame for trial in results.trials if trial.model == best)
-    right = frame[frame["y_true"] == frame["y_pred"]]
-    wrong = frame[frame["y_true"] != frame["y_pred"]]
+    right = frame["y_true"] == frame["y_pred"]
     figure = new_figure(2.1 * EXAMPLES, 5.2)
     grid = figure.subplots(2, EXAMPLES)
-    for axes, rows in ((grid[0], _spread(right)), (grid[1], _spread(wrong))):
-        for ax, row in zip(axes, rows_of(rows), strict=False):
-            show_file(ax, images_root / row["image"])
+    for axes, rows in ((grid[0], frame[right]), (grid[1], frame[~right])):
+        shown = rows.iloc[evenly_spaced(len(rows), EXAMPLES)]
+        show_files(axes, [images_root / name for name in shown["image"]])
+        for ax, row in zip(axes, rows_of(shown), strict=False):
             called = row["y_pred"]
             probability = 100 * row[PROBABILITY_PREFIX + called]
             ax.set_title(f"{shortened(called, 16)}, {probability:.1f} %", fontsize=9)
             ax.set_xlabel(f"true class {shortened(row['y_true'], 16)}", fontsize=8)
-        for ax in axes[len(rows) :]:
-            ax.set_visible(False)
     figure.suptitle(f"{shortened(results.titles[best], 30)}: predicted class and its probability")
     return figure
 
@@ -105,18 +102,12 @@ def gradcam(results: Results, images_root: Path) -> Figure:
         show_picture(ax, pictures[image])
         ax.set_title(f"true class {shortened(label, 14)}", fontsize=8)
     for axes, (name, maps) in zip(grid[1:], by_model.items(), strict=True):
-        for place, image in enumerate(maps.images):
-            show_picture(axes[place], overlaid(pictures[image], maps.heat[place]))
-            called = shortened(maps.predicted[place], 14)
-            axes[place].set_title(f"{called}, {100 * maps.probability[place]:.1f} %", fontsize=8)
+        cells = zip(axes, maps.images, maps.heat, maps.predicted, maps.probability, strict=False)
+        for ax, image, heat, label, probability in cells:
+            show_picture(ax, overlaid(pictures[image], heat))
+            ax.set_title(f"{shortened(label, 14)}, {100 * probability:.1f} %", fontsize=8)
         axes[0].set_ylabel(shortened(results.titles[name], 20))
     return figure
-
-
-def _spread(rows: pd.DataFrame) -> pd.DataFrame:
-    """Some rows, evenly spaced."""
-    places = np.unique(np.linspace(0, max(len(rows) - 1, 0), EXAMPLES).round().astype(int))
-    return rows.iloc[places] if len(rows) else rows
 
 
 def _file(name: str) -> str:

@@ -63,8 +63,8 @@ def _precision_on_grid(positive: NDArray[np.bool_], score: FloatArray) -> FloatA
     """Precision at the highest threshold that reaches each recall."""
     precision, recall, _ = precision_recall_curve(positive, score)
     precision, recall = precision[::-1], recall[::-1]
-    place = np.searchsorted(recall, GRID, side="left").clip(max=len(recall) - 1)
-    return np.asarray(precision[np.maximum(place, 1)], dtype=np.float64)
+    index = np.searchsorted(recall, GRID, side="left").clip(max=len(recall) - 1)
+    return np.asarray(precision[np.maximum(index, 1)], dtype=np.float64)
 
 
 def _macro(a: Arrays, curve: Curve) -> FloatArray | None:

@@ -12,14 +12,7 @@ from matplotlib.ticker import EngFormatter, NullFormatter
 
 from leukbench.records import PublishedValues
 from leukbench.report.figures.spec import FigureSpec
-from leukbench.report.figures.style import (
-    INK,
-    PALE,
-    colour_of,
-    marker_of,
-    new_figure,
-    shortened,
-)
+from leukbench.report.figures.style import INK, PALE, colour_of, marker_of, new_figure, shortened
 from leukbench.report.formats import published_fraction
 from leukbench.report.results import Results, rows_of
 
@@ -29,10 +22,12 @@ def comparison(results: Results) -> Figure:
     rows = results.scored
     figure = new_figure(7.6, 1.6 + 0.3 * len(rows))
     ax = figure.subplots()
-    for place, row in enumerate(rows_of(rows)):
-        _interval(ax, place, row)
-        _published(ax, place, results.published.get(row["model"]))
-    _separators(ax, rows, results)
+    for y, row in enumerate(rows_of(rows)):
+        _interval(ax, y, row)
+        _published(ax, y, results.published.get(row["model"]))
+    ranked = int(rows["model"].isin(results.ranked["model"]).sum())
+    if 0 < ranked < len(rows):  # a line between what is ranked and what is not
+        ax.axhline(ranked - 0.5, color=INK, linewidth=0.8, linestyle=":")
     ax.set_yticks(range(len(rows)), [shortened(title, 34) for title in rows["title"]])
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.set_xlabel("accuracy on test images, percent (bar: 95 % interval)")
@@ -41,34 +36,27 @@ def comparison(results: Results) -> Figure:
     return figure
 
 
-def _interval(ax: Axes, place: int, row: dict[str, Any]) -> None:
+def _interval(ax: Axes, y: int, row: dict[str, Any]) -> None:
     value, low, high = (100 * row[key] for key in ("accuracy", "accuracy_low", "accuracy_high"))
-    colour, family = colour_of(row["family"]), row["family"]
+    colour = colour_of(row["family"])
     if low == low:
-        ax.plot([low, high], [place, place], color=colour, linewidth=2.2, solid_capstyle="butt")
+        ax.plot([low, high], [y, y], color=colour, linewidth=2.2, solid_capstyle="butt")
     ax.plot(
-        value, place, marker=marker_of(family), color=colour, markersize=6,
+        value, y, marker=marker_of(row["family"]), color=colour, markersize=6,
         markerfacecolor=colour if row["status"] == "ok" else "white",
     )  # fmt: skip
 
 
-def _published(ax: Axes, place: int, published: PublishedValues | None) -> None:
+def _published(ax: Axes, y: int, published: PublishedValues | None) -> None:
     printed = published_fraction(published.accuracy) if published else None
     if published is None or printed is None:
         return
     same = published.same_data
     ax.plot(
-        100 * printed, place, marker="*" if same else "d", markersize=10 if same else 6,
+        100 * printed, y, marker="*" if same else "d", markersize=10 if same else 6,
         markerfacecolor=INK if same else "white", markeredgecolor=INK if same else "#767676",
         linestyle="none", zorder=3,
     )  # fmt: skip
-
-
-def _separators(ax: Axes, rows: pd.DataFrame, results: Results) -> None:
-    """A line between what is ranked and what is not."""
-    ranked = int(rows["model"].isin(results.ranked["model"]).sum())
-    if 0 < ranked < len(rows):
-        ax.axhline(ranked - 0.5, color=INK, linewidth=0.8, linestyle=":")
 
 
 def _legend(ax: Axes, rows: pd.DataFrame, results: Results) -> None:
@@ -86,11 +74,6 @@ def _legend(ax: Axes, rows: pd.DataFrame, results: Results) -> None:
         ax.plot([], [], marker="d", color="#767676", markerfacecolor="white", linestyle="none",
                 label="published, another data set")  # fmt: skip
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-
-
-def has_ranks(results: Results) -> bool:
-    """Whether there are folds and models enough for average ranks."""
-    return results.pairs is not None and not results.pairs.friedman.empty
 
 
 def critical_difference(results: Results) -> Figure:
@@ -133,15 +116,14 @@ def cost(results: Results) -> Figure:
     figure = new_figure(8.8, max(3.4, 0.21 * len(rows) + 0.9))
     axes = figure.subplots(1, 3, sharey=True)
     for ax, (column, label) in zip(axes, panels, strict=True):
-        known = rows[rows[column].notna() & (rows[column] > 0)]
-        _points(ax, known, column)
+        _points(ax, rows[rows[column].notna() & (rows[column] > 0)], column)
         ax.set_xlabel(label)
         ax.grid(color=PALE, linewidth=0.4)
     axes[0].set_ylabel("accuracy, percent")
-    for place, row in enumerate(rows_of(rows), start=1):
+    for number, row in enumerate(rows_of(rows), start=1):
         axes[2].plot(
             [], [], linestyle="none", marker=marker_of(row["family"]),
-            color=colour_of(row["family"]), label=f"{place} {shortened(row['title'], 26)}",
+            color=colour_of(row["family"]), label=f"{number} {shortened(row['title'], 26)}",
         )  # fmt: skip
     axes[2].plot([], [], color=INK, linewidth=1, linestyle="--", label="Pareto front")
     axes[2].legend(loc="upper left", bbox_to_anchor=(1.0, 1.02), fontsize=8)
@@ -151,9 +133,9 @@ def cost(results: Results) -> Figure:
 def _points(ax: Axes, rows: pd.DataFrame, column: str) -> None:
     costs = rows[column].to_numpy(dtype=np.float64)
     values = 100 * rows["accuracy"].to_numpy(dtype=np.float64)
-    for place, x, y, family in zip(rows.index, costs, values, rows["family"], strict=True):
+    for number, x, y, family in zip(rows.index, costs, values, rows["family"], strict=True):
         ax.plot(x, y, marker=marker_of(family), color=colour_of(family), linestyle="none")
-        ax.annotate(str(place + 1), (x, y), xytext=(4, 3), textcoords="offset points", fontsize=7)
+        ax.annotate(str(number + 1), (x, y), xytext=(4, 3), textcoords="offset points", fontsize=7)
     front = pareto_front(costs, values)
     ax.plot(costs[front], values[front], color=INK, linewidth=1, linestyle="--", zorder=0)
     ax.set_xscale("log")
@@ -163,15 +145,15 @@ def _points(ax: Axes, rows: pd.DataFrame, column: str) -> None:
 
 
 def pareto_front(costs: np.ndarray, values: np.ndarray) -> list[int]:
-    """Places of the points that no other point beats in cost without losing value, cheapest first.
+    """Positions of the points that no other point beats in cost without losing value, cheapest first.
 
     >>> pareto_front(np.array([3.0, 1.0, 2.0]), np.array([0.9, 0.5, 0.4]))
     [1, 0]
     """
     front: list[int] = []
-    for place in np.lexsort((-values, costs)):
-        if not front or values[place] > values[front[-1]]:
-            front.append(int(place))
+    for position in np.lexsort((-values, costs)):
+        if not front or values[position] > values[front[-1]]:
+            front.append(int(position))
     return front
 
 
@@ -189,7 +171,7 @@ CRITICAL_DIFFERENCE = FigureSpec(
     caption="Average ranks of the models over the folds; models under one bar do not differ by "
     "Nemenyi's test. Folds share training images, so the paired tests decide, not this.",
     draw=critical_difference,
-    possible=has_ranks,
+    possible=lambda results: results.pairs is not None and not results.pairs.friedman.empty,
 )
 COST = FigureSpec(
     name="cost",

@@ -6,8 +6,9 @@ import io
 import math
 import textwrap
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -156,11 +157,22 @@ def show_picture(ax: Axes, picture: NDArray[np.uint8]) -> None:
     ax.spines[:].set_visible(False)
 
 
-def show_file(ax: Axes, path: Path) -> None:
-    """Show an image file, at most 224 pixels wide and high."""
+def show_files(axes: Iterable[Axes], paths: Sequence[Path]) -> None:
+    """Show image files, at most 224 pixels wide and high, and hide the axes that have none."""
     from leukbench.report.images import reduced
 
-    show_picture(ax, reduced(path))
+    for ax, path in zip_longest(axes, paths):
+        if path is None:
+            ax.set_visible(False)
+        else:
+            show_picture(ax, reduced(path))
+
+
+def evenly_spaced(total: int, most: int) -> NDArray[np.intp]:
+    """At most so many positions out of ``total``, the first and the last among them."""
+    if total == 0:
+        return np.arange(0)
+    return np.unique(np.linspace(0, total - 1, most).round().astype(np.intp))
 
 
 def shortened(text: str, length: int = 22) -> str:
