@@ -23,7 +23,7 @@ from leukbench.score.pair_tests import (
     outcomes_of,
     pair_test,
 )
-from leukbench.score.paired import SWAPS, holm, smallest_mcnemar_difference, smallest_t_difference
+from leukbench.score.paired import SWAPS, holm
 from leukbench.score.ranking import letters_of_equals, rank_models
 from leukbench.score.resampling import RESAMPLES
 
@@ -34,6 +34,7 @@ PAIR_COLUMNS = (
     "model_a", "model_b", "ranked", "accuracy_a", "accuracy_b", "difference", "low", "high",
     "bootstrap_low", "bootstrap_high", "n_images", "n_folds", "only_a", "only_b", "discordance",
     "mcnemar_p", "swap_p", "t", "t_p", "test", "p", "p_holm", "different", "smallest_difference",
+    "seeds_p", "trained",
 )  # fmt: skip
 
 
@@ -49,12 +50,13 @@ class Comparison:
         bounds of the paired cluster bootstrap, ``low`` and ``high`` the same joined with the spread
         over seeds, or from three folds on no narrower than the corrected resampled t interval.
         ``test`` names what gave ``p`` (`leukbench.score.pair_tests.pair_test`); the single tests
-        stand in ``mcnemar_p``, ``swap_p`` and ``t_p``. ``only_a`` and ``only_b`` are images that
-        only the one has right, mean over pairs of seeds. ``p_holm`` is Holm's over all pairs of
-        ranked models, and apart from those over all pairs with a probe, a control or a degenerate
+        stand in ``mcnemar_p``, ``swap_p``, ``t_p`` and ``seeds_p``. ``trained`` says that the
+        verdict holds for these trained models alone, a model having one seed. ``only_a`` and
+        ``only_b`` are images that only the one has right, mean over pairs of seeds. ``p_holm`` is
+        Holm's over all pairs of ranked models, and apart from those over all pairs with a probe, a control or a degenerate
         model (``ranked`` false); ``different`` says whether it lies below alpha.
         ``smallest_difference`` is what ``test`` would have found on these images with the stated
-        power at alpha, for this pair alone.
+        power at alpha, for this pair alone; NaN where nothing was tested.
     groups : pandas.DataFrame
         Ranked models, best first: ``model``, ``title``, ``accuracy``, ``letters``, ``leads``
         (cannot be told apart from the first). Models with a letter in common cannot be told apart.
@@ -77,6 +79,12 @@ class Comparison:
     smallest_difference: pd.DataFrame
     alpha: float
     power: float
+
+    @property
+    def trained(self) -> bool:
+        """Whether verdicts hold for these trained models alone, some model having one seed."""
+        ranked = self.pairs[self.pairs["ranked"].astype(bool)]
+        return bool((ranked if len(ranked) else self.pairs)["trained"].any())
 
     @property
     def leaders(self) -> tuple[str, ...]:
@@ -116,19 +124,13 @@ def _by_fold(models: list[ModelTrials]) -> pd.DataFrame:
 
 
 def _smallest(tested: list[PairTest], how: Settings) -> pd.DataFrame:
-    """What a pair of median discordance (median standard error) could have shown."""
+    """What the median pair could have shown, alone and at the first step of Holm."""
     chosen = [t for t in tested if t.row["ranked"]] or tested
-    t_tests = sorted(
-        (t.t_test for t in chosen if t.t_test is not None), key=lambda t: t.standard_error
-    )
     n = float(np.median([t.effective for t in chosen]))
-    discordance = float(np.median([float(str(t.row["discordance"])) for t in chosen]))
+    discordance = float(np.median([t.discordance for t in chosen]))
     rows = []
     for basis, level in (("one planned pair", how.alpha), ("all pairs", how.alpha / len(chosen))):
-        if t_tests:
-            smallest = smallest_t_difference(t_tests[len(t_tests) // 2], level, how.power)
-        else:
-            smallest = smallest_mcnemar_difference(n, discordance, level, how.power)
+        smallest = float(np.median([t.smallest(level, how.power) for t in chosen]))
         rows.append((basis, chosen[0].row["test"], n, discordance, level, how.power, smallest))
     columns = ["basis", "test", "n_images", "discordance", "alpha", "power", "smallest_difference"]
     return pd.DataFrame(rows, columns=columns)

@@ -9,11 +9,14 @@ from numpy.typing import NDArray
 
 from leukbench.score.arrays import FloatArray, Groups, IntArray, group_codes
 from leukbench.score.intervals import (
-    CorrectedT,
     Interval,
+    TTest,
+    clusters,
     corrected_resampled_interval,
     corrected_resampled_t,
-    design_effect,
+    few_groups,
+    seed_aware_t,
+    widened,
     with_seed_spread,
 )
 from leukbench.score.members import MIN_FOLDS, ModelTrials
@@ -28,7 +31,9 @@ from leukbench.score.paired import (
 
 MCNEMAR = "exact McNemar"
 SWAP = "swap of groups"
+SEEDS = "swap of groups and t over seeds"
 CORRECTED_T = "corrected resampled t and swap of groups"
+TOO_FEW_FOLDS = "none: fewer than three folds"
 
 Folds = frozenset[int]
 _BOUNDS = (-1.0, 1.0)
@@ -69,14 +74,26 @@ class Outcomes:
         """Accuracy on each of `folds`, mean over seeds."""
         return np.array([self.mean[model, self.fold == fold].mean() for fold in sorted(folds)])
 
+    @property
+    def n_folds(self) -> int:
+        """Folds on which any model was tested."""
+        return len(np.unique(self.fold))
+
+    def seeds(
+        self, model: int, at: NDArray[np.intp]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Right and wrong on the columns `at`, one row a seed; one row where all seeds agree."""
+        right, wrong = self.right[model][:, at], self.wrong[model][:, at]
+        tested = (right + wrong).any(axis=1)
+        right, wrong = right[tested], wrong[tested]
+        if (right == right[0]).all() and (wrong == wrong[0]).all():
+            return right[:1], wrong[:1]
+        return right, wrong
+
     def by_seed(self, model: int, at: NDArray[np.intp]) -> list[float]:
         """Accuracy with each seed that was tested on all columns `at`."""
-        right, tested = self.right[model][:, at], self.tested(model, at)
-        return [float(row.mean()) for row in right[tested.all(axis=1)]]
-
-    def tested(self, model: int, at: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Whether each seed (rows) was tested on each of the columns `at`."""
-        return (self.right[model][:, at] + self.wrong[model][:, at]) > 0
+        right, wrong = self.seeds(model, at)
+        return [float(row.mean()) for row in right[((right + wrong) > 0).all(axis=1)]]
 
 
 def outcomes_of(models: list[ModelTrials], groups: Groups | None) -> Outcomes:
@@ -153,86 +170,165 @@ class Settings:
 
 @dataclass(frozen=True)
 class PairTest:
-    """One row of the table of pairs, with what the smallest difference is computed from.
+    """One row of the table of pairs, and what the difference that it could detect depends on.
 
-    `t_test` is None below three folds; `effective` counts images over the design effect.
+    Attributes
+    ----------
+    t_test : TTest or None
+        Where a t-test is part of the deciding test.
+    over_folds : bool
+        Whether that is the one over folds.
+    effective, discordance : float
+        Images over the design effect of the difference; share that exactly one model has right.
     """
 
     row: dict[str, object]
-    t_test: CorrectedT | None
+    t_test: TTest | None
+    over_folds: bool
     effective: float
+    discordance: float
+
+    def smallest(self, alpha: float, power: float) -> float:
+        """The smallest difference that the deciding test would find with this power at `alpha`."""
+        if self.row["test"] == TOO_FEW_FOLDS:
+            return float("nan")
+        of_t = smallest_t_difference(self.t_test, alpha, power) if self.t_test else 0.0
+        if self.over_folds:
+            return of_t
+        return max(
+            of_t, smallest_mcnemar_difference(self.effective, self.discordance, alpha, power)
+        )
 
 
 def pair_test(
     outcomes: Outcomes, a: int, b: int, folds: Folds, draws: Draws, how: Settings
 ) -> PairTest:
-    """Test model `a` against model `b` on the folds that both have.
+    """Test model `a` against model `b` on the folds that both have; the largest p decides.
 
-    From three folds on, both the corrected resampled t-test and the swap of groups must find the
-    difference, so the larger p counts: the t-test knows that other training parts give other
-    models, but on a handful of folds that happen to agree it finds anything; the swap knows how few
-    images differ. Below three folds it is exact McNemar, or the swap of groups where images come in
-    groups.
+    ====================  =========================================================================
+    one split             exact McNemar where each model has one seed and no image has a group,
+                          else the swap of groups of the difference, mean over seeds
+    ... several seeds     and a t-test whose variance is that over groups of images plus s^2 / S of
+                          each model (`seed_aware_t`): other seeds would give other models
+    two folds of several  nothing: two folds that share no training image but two test sets cannot
+                          tell what training adds, and a model on two folds must not have an easier
+                          test than one on five
+    three folds or more   the swap of groups and the corrected resampled t-test: the t-test knows
+                          that other training parts give other models, the swap how few images
+                          differ
+    ====================  =========================================================================
+
+    A model of which all seeds predict the same counts as one seed.
     """
+    pair = _measure(outcomes, a, b, folds, draws, how)
+    test, p, interval = _decide(pair, outcomes.n_folds, how)
     model_a, model_b = outcomes.models[a], outcomes.models[b]
-    at, images = draws.at, outcomes.image[draws.at]
-    seeds_a, seeds_b = (outcomes.tested(m, at).any(axis=1) for m in (a, b))
-    only_a, only_b, mcnemar_p = mcnemar_over_seeds(
-        outcomes.right[a][seeds_a][:, at], outcomes.wrong[a][seeds_a][:, at],
-        outcomes.right[b][seeds_b][:, at], outcomes.wrong[b][seeds_b][:, at],
-    )  # fmt: skip
-    n_images = len(np.unique(images))
-    if n_images < len(at):
-        mcnemar_p = np.nan  # repeated folds test an image several times: no independent pairs
-    gap = outcomes.mean[a, at] - outcomes.mean[b, at]
-    column_a, column_b = draws.column[a], draws.column[b]
-    swapped = swap_p(draws.swapped[:, column_a], draws.swapped[:, column_b], float(gap.sum()))
-    resampled = draws.bootstrap[:, column_a] - draws.bootstrap[:, column_b]
-    tails = (how.alpha / 2, 1 - how.alpha / 2)
-    lower, upper = np.quantile(resampled, tails)
-    boot = Interval(float(lower), float(upper), "paired cluster bootstrap")
-    accuracy_a, accuracy_b = outcomes.per_fold(a, folds), outcomes.per_fold(b, folds)
-    gaps = accuracy_a - accuracy_b
-    difference = float(gaps.mean())
-    discordance = (only_a + only_b) / len(at)
-    effective = len(at) / design_effect(gap, draws.group)
-    t_test = None
-    if len(folds) >= MIN_FOLDS:
-        share = (model_a.test_to_train + model_b.test_to_train) / 2
-        t_test = corrected_resampled_t(gaps, share)
-        test, p = CORRECTED_T, max(t_test.p, swapped)
-        over_folds = corrected_resampled_interval(gaps, share, _BOUNDS, 1 - how.alpha)
-        low = float(np.fmin(over_folds.low, boot.low))
-        high = float(np.fmax(over_folds.high, boot.high))
-        smallest = smallest_t_difference(t_test, how.alpha, how.power)
-    else:
-        test, p = (SWAP, swapped) if draws.group.max() + 1 < len(at) else (MCNEMAR, mcnemar_p)
-        by_seed = [outcomes.by_seed(m, at) for m in (a, b)]
-        joined = with_seed_spread(difference, boot, by_seed, _BOUNDS, 1 - how.alpha)
-        low, high = joined.low, joined.high
-        smallest = smallest_mcnemar_difference(effective, discordance, how.alpha, how.power)
     row: dict[str, object] = {
         "model_a": model_a.model,
         "model_b": model_b.model,
         "ranked": model_a.ranked and model_b.ranked,
-        "accuracy_a": float(accuracy_a.mean()),
-        "accuracy_b": float(accuracy_b.mean()),
-        "difference": difference,
-        "low": low,
-        "high": high,
-        "bootstrap_low": boot.low,
-        "bootstrap_high": boot.high,
-        "n_images": n_images,
+        "accuracy_a": float(outcomes.per_fold(a, folds).mean()),
+        "accuracy_b": float(outcomes.per_fold(b, folds).mean()),
+        "difference": pair.difference,
+        "low": interval.low,
+        "high": interval.high,
+        "bootstrap_low": pair.bootstrap.low,
+        "bootstrap_high": pair.bootstrap.high,
+        "n_images": pair.n_images,
         "n_folds": len(folds),
-        "only_a": only_a,
-        "only_b": only_b,
-        "discordance": discordance,
-        "mcnemar_p": mcnemar_p,
-        "swap_p": swapped,
-        "t": np.nan if t_test is None else t_test.t,
-        "t_p": np.nan if t_test is None else t_test.p,
+        "only_a": pair.only_a,
+        "only_b": pair.only_b,
+        "discordance": pair.discordance,
+        "mcnemar_p": pair.mcnemar_p,
+        "swap_p": pair.swap_p,
+        "t": pair.over_folds.t if pair.over_folds else np.nan,
+        "t_p": pair.over_folds.p if pair.over_folds else np.nan,
         "test": test,
         "p": p,
-        "smallest_difference": smallest,
+        "seeds_p": pair.over_seeds.p if pair.over_seeds else np.nan,
+        "trained": not pair.over_folds and min(len(outcomes.right[m]) for m in (a, b)) < 2,
     }
-    return PairTest(row, t_test, effective)
+    t_test = pair.over_folds or pair.over_seeds
+    tested = PairTest(row, t_test, bool(pair.over_folds), pair.effective, pair.discordance)
+    row["smallest_difference"] = tested.smallest(how.alpha, how.power)
+    return tested
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """Two models on the images of some folds: all that a test of their difference can use."""
+
+    difference: float
+    only_a: float
+    only_b: float
+    mcnemar_p: float
+    swap_p: float
+    n_images: int
+    n_tested: int
+    n_groups: int
+    effective: float
+    by_seed: list[list[float]]
+    gaps: FloatArray
+    test_to_train: float
+    bootstrap: Interval
+    over_seeds: TTest | None
+    over_folds: TTest | None
+
+    @property
+    def discordance(self) -> float:
+        """Share of the tested images that exactly one of the two has right."""
+        return (self.only_a + self.only_b) / self.n_tested
+
+
+def _measure(
+    outcomes: Outcomes, a: int, b: int, folds: Folds, draws: Draws, how: Settings
+) -> _Measured:
+    at, column_a, column_b = draws.at, draws.column[a], draws.column[b]
+    only_a, only_b, mcnemar_p = mcnemar_over_seeds(*outcomes.seeds(a, at), *outcomes.seeds(b, at))
+    n_images = len(np.unique(outcomes.image[at]))
+    gap = outcomes.mean[a, at] - outcomes.mean[b, at]
+    gaps = outcomes.per_fold(a, folds) - outcomes.per_fold(b, folds)
+    difference = float(gaps.mean())
+    cost = clusters(gap, draws.group)
+    by_seed = [outcomes.by_seed(model, at) for model in (a, b)]
+    share = (outcomes.models[a].test_to_train + outcomes.models[b].test_to_train) / 2
+    resampled = draws.bootstrap[:, column_a] - draws.bootstrap[:, column_b]
+    low, high = np.quantile(resampled, (how.alpha / 2, 1 - how.alpha / 2))
+    bootstrap = Interval(float(low), float(high), "paired cluster bootstrap")
+    return _Measured(
+        difference=difference,
+        only_a=only_a,
+        only_b=only_b,
+        # repeated folds test an image several times: no independent pairs
+        mcnemar_p=mcnemar_p if n_images == len(at) else np.nan,
+        swap_p=swap_p(draws.swapped[:, column_a], draws.swapped[:, column_b], float(gap.sum())),
+        n_images=n_images,
+        n_tested=len(at),
+        n_groups=int(draws.group.max()) + 1,
+        effective=len(at) / cost.design_effect,
+        by_seed=by_seed,
+        gaps=gaps,
+        test_to_train=share,
+        bootstrap=widened(bootstrap, difference, few_groups(draws.group, 1 - how.alpha)),
+        over_seeds=seed_aware_t(difference, cost, by_seed) if max(map(len, by_seed)) > 1 else None,
+        over_folds=corrected_resampled_t(gaps, share) if len(folds) >= MIN_FOLDS else None,
+    )
+
+
+def _decide(pair: _Measured, n_folds: int, how: Settings) -> tuple[str, float, Interval]:
+    """Name of the deciding test, its p, and the interval of the difference."""
+    level = 1 - how.alpha
+    boot = pair.bootstrap
+    if pair.over_folds:
+        wide = corrected_resampled_interval(pair.gaps, pair.test_to_train, _BOUNDS, level)
+        low, high = float(np.fmin(wide.low, boot.low)), float(np.fmax(wide.high, boot.high))
+        interval = Interval(low, high, wide.method)
+        return CORRECTED_T, max(pair.over_folds.p, pair.swap_p), interval
+    interval = with_seed_spread(pair.difference, boot, pair.by_seed, _BOUNDS, level)
+    if n_folds > 1:
+        return TOO_FEW_FOLDS, 1.0, interval
+    if pair.over_seeds:
+        return SEEDS, max(pair.swap_p, pair.over_seeds.p), interval
+    if pair.n_groups < pair.n_tested:
+        return SWAP, pair.swap_p, interval
+    return MCNEMAR, pair.mcnemar_p, interval

@@ -13,8 +13,10 @@ from leukbench.score.intervals import (
     CONFIDENCE,
     Interval,
     corrected_resampled_interval,
+    few_groups,
     percentile_interval,
     proportion_interval,
+    widened,
     with_seed_spread,
 )
 from leukbench.score.members import MIN_FOLDS, ModelTrials, models_of
@@ -132,11 +134,12 @@ def _intervals(
             )
     elif others:
         means = bootstrap.means(model, tuple(others))
+        widen = few_groups(group_codes(model.mean_over_trials()[0], bootstrap.groups), confidence)
         for name, values in others.items():
-            over_images = percentile_interval(means[name], confidence)
-            by_seed = [model.by_seed(values)]
+            value, by_seed = model.mean(values), [model.by_seed(values)]
+            over_images = widened(percentile_interval(means[name], confidence), value, widen)
             intervals[name] = with_seed_spread(
-                model.mean(values), over_images, by_seed, METRICS[name].bounds, confidence
+                value, over_images, by_seed, METRICS[name].bounds, confidence
             )
     return intervals
 
@@ -157,9 +160,9 @@ def summarise(
 
     ===================  ==========================================================================
     one split            accuracy: Wilson on the distinct test images, each with its mean over
-                         seeds, their number divided by the design effect where there are groups;
-                         other scores: percentile cluster bootstrap of the mean over seeds, groups
-                         drawn whole
+                         seeds, their number divided by the design effect and t for z where there are
+                         groups (`clusters`); other scores: percentile cluster bootstrap of the mean
+                         over seeds, groups drawn whole, wider for few groups
     ... several seeds    the same, joined with the spread over seeds (`with_seed_spread`)
     two folds            as one split, over the images of both
     three folds or more  corrected resampled t over the folds' means (Nadeau and Bengio 2003); for
