@@ -53,8 +53,8 @@ class Comparison:
         stand in ``mcnemar_p``, ``swap_p``, ``t_p`` and ``seeds_p``. ``trained`` says that the
         verdict holds for these trained models alone, a model having one seed. ``only_a`` and
         ``only_b`` are images that only the one has right, mean over pairs of seeds. ``p_holm`` is
-        Holm's over all pairs of ranked models, and apart from those over all pairs with a probe, a control or a degenerate
-        model (``ranked`` false); ``different`` says whether it lies below alpha.
+        Holm's over all pairs of ranked models, and apart from those over all pairs with a probe, a
+        control or a degenerate model (``ranked`` false); ``different`` says whether it lies below alpha.
         ``smallest_difference`` is what ``test`` would have found on these images with the stated
         power at alpha, for this pair alone; NaN where nothing was tested.
     groups : pandas.DataFrame

@@ -24,7 +24,7 @@ LENGTHS = (5, 10, 20, 40)
 """Neighbouring files that are taken for one group."""
 
 WINDOW = 10
-PERMUTATIONS = 1999
+PERMUTATIONS = 999
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,8 @@ class FileOrder:
         return next((n for n, own in self.leaders.items() if set(own) - set(leaders)), None)
 
 
-def runs_of(images: Sequence[str], labels: IntArray, length: int) -> IntArray:
-    """Number groups of `length` neighbouring files within each class, in the order of numbers in names."""
-    order = _file_order(images, labels)
+def runs_of(order: IntArray, labels: IntArray, length: int) -> IntArray:
+    """Number groups of `length` neighbouring files within each class; `order` is that of `in_order`."""
     group = np.empty(len(order), dtype=np.int64)
     start = 0
     for label in np.unique(labels):
@@ -74,7 +73,8 @@ def runs_of(images: Sequence[str], labels: IntArray, length: int) -> IntArray:
     return group
 
 
-def _file_order(images: Sequence[str], labels: IntArray) -> IntArray:
+def in_order(images: Sequence[str], labels: IntArray) -> IntArray:
+    """Positions of the images class by class, in the order of the numbers in their names."""
     order = sorted(range(len(images)), key=lambda i: (labels[i], natural_key(images[i])))
     return np.array(order, dtype=np.int64)
 
@@ -129,14 +129,15 @@ def file_order(
     values = np.array([model.mean_over_trials()[1] for model in models])
     labels = _labels(models[0], images)
     names = [model.model for model in models]
-    order = _file_order(images, labels)
+    order = in_order(images, labels)
     p = np.array([dependence_p(row[order], labels[order], seed=seed) for row in values])
     rows, leaders = [], {}
     for length in lengths:
-        runs = runs_of(images, labels, length)
+        runs = runs_of(order, labels, length)
         for name, row in zip(names, values, strict=True):
-            bounds = proportion_interval(row, runs, confidence)
-            rows.append((name, length, clusters(row, runs).design_effect, bounds.low, bounds.high))
+            bounds = proportion_interval(row, runs, confidence, labels)
+            effect = clusters(row, runs, labels).design_effect
+            rows.append((name, length, effect, bounds.low, bounds.high))
         leaders[length] = _leaders(names, values, runs, comparison, seed)
     return FileOrder(
         pd.DataFrame({"model": names, "p": p, "p_holm": holm(p)}),

@@ -67,12 +67,17 @@ class Clusters:
     freedom: float
 
 
-def clusters(values: FloatArray, groups: IntArray) -> Clusters:
-    """Measure the dependence of `values` within `groups`, one number each an image."""
+def clusters(values: FloatArray, groups: IntArray, strata: IntArray | None = None) -> Clusters:
+    """Measure the dependence of `values` within `groups`, one number each an image.
+
+    With `strata`, such as true classes, what sets their means apart is no dependence within groups.
+    """
     sizes = np.bincount(groups)
     n, n_groups = len(values), len(sizes)
     effective = float(n**2 / (sizes**2).sum())
     rest = values - values.mean()
+    if strata is not None:
+        rest = values - (np.bincount(strata, weights=values) / np.bincount(strata))[strata]
     squares = float((rest**2).sum())
     if squares < _ROUNDING or n_groups == 1:
         return Clusters(0.0, n / effective, effective - 1)
@@ -94,7 +99,10 @@ def t_over_z(freedom: float, confidence: float = CONFIDENCE) -> float:
 
 
 def proportion_interval(
-    values: FloatArray, groups: IntArray, confidence: float = CONFIDENCE
+    values: FloatArray,
+    groups: IntArray,
+    confidence: float = CONFIDENCE,
+    strata: IntArray | None = None,
 ) -> Interval:
     """Return Wilson's interval of a mean of values in 0..1, one value an image.
 
@@ -105,7 +113,7 @@ def proportion_interval(
     if len(values) == (n_groups := int(groups.max()) + 1):
         low, high = wilson(float(values.mean()) * n_groups, n_groups, confidence)
         return Interval(low, high, "Wilson")
-    cost = clusters(values, groups)
+    cost = clusters(values, groups, strata)
     if n_groups == 1 or cost.freedom <= 0:
         return Interval(0.0, 1.0, "one group: nothing is known")
     z = t_over_z(cost.freedom, confidence) * norm.ppf((1 + confidence) / 2)

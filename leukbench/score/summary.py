@@ -59,17 +59,27 @@ def proportion_over_trials(
     image_values : tuple
         The distinct images that the proportion is of, and in what share of trials each counted.
     """
-    bounds = (0.0, 1.0)
     images, shares = image_values
     if not len(images):
         return Interval(np.nan, np.nan, "no image")
     over_images = proportion_interval(shares, group_codes(images, groups), confidence)
     folds = model.per_fold(values)
     folds = folds[~np.isnan(folds)]
+    return joined(folds, over_images, model.by_seed(values), model.test_to_train, confidence)
+
+
+def joined(
+    folds: FloatArray,
+    over_images: Interval,
+    by_seed: Sequence[float],
+    test_to_train: float,
+    confidence: float = CONFIDENCE,
+) -> Interval:
+    """Join the interval of a proportion over images with the spread over seeds, or over folds."""
+    bounds = (0.0, 1.0)
     if len(folds) < MIN_FOLDS:
-        by_seed = [model.by_seed(values)]
-        return with_seed_spread(float(folds.mean()), over_images, by_seed, bounds, confidence)
-    over_folds = corrected_resampled_interval(folds, model.test_to_train, bounds, confidence)
+        return with_seed_spread(float(folds.mean()), over_images, [by_seed], bounds, confidence)
+    over_folds = corrected_resampled_interval(folds, test_to_train, bounds, confidence)
     return Interval(
         float(np.fmin(over_folds.low, over_images.low)),
         float(np.fmax(over_folds.high, over_images.high)),
