@@ -51,7 +51,7 @@ class Comparison:
         over seeds, or from three folds on no narrower than the corrected resampled t interval.
         ``test`` names what gave ``p`` (`leukbench.score.pair_tests.pair_test`); the single tests
         stand in ``mcnemar_p``, ``swap_p``, ``t_p`` and ``seeds_p``. ``trained`` says that the
-        verdict holds for these trained models alone, a model having one seed. ``only_a`` and
+        verdict holds for these trained models alone: one has fewer than three seeds. ``only_a`` and
         ``only_b`` are images that only the one has right, mean over pairs of seeds. ``p_holm`` is
         Holm's over all pairs of ranked models, and apart from those over all pairs with a probe, a
         control or a degenerate model (``ranked`` false); ``different`` says whether it lies below alpha.
@@ -82,7 +82,7 @@ class Comparison:
 
     @property
     def trained(self) -> bool:
-        """Whether verdicts hold for these trained models alone, some model having one seed."""
+        """Whether verdicts hold for the trained models alone: one has fewer than three seeds."""
         ranked = self.pairs[self.pairs["ranked"].astype(bool)]
         return bool((ranked if len(ranked) else self.pairs)["trained"].any())
 

@@ -14,6 +14,9 @@ from leukbench.score.arrays import FloatArray, IntArray
 
 CONFIDENCE = 0.95
 
+MIN_GROUPS = 10
+"""Effective groups below which an interval may be too narrow, so that nothing is concluded from it."""
+
 _ROUNDING = 1e-12
 """Below this, numbers that should be equal differ by floating point alone."""
 
@@ -67,6 +70,11 @@ class Clusters:
     freedom: float
 
 
+def effective_groups(groups: IntArray) -> float:
+    """Kish's effective number of groups, (sum n_g)^2 / sum n_g^2."""
+    return float(len(groups) ** 2 / (np.bincount(groups) ** 2).sum())
+
+
 def clusters(values: FloatArray, groups: IntArray, strata: IntArray | None = None) -> Clusters:
     """Measure the dependence of `values` within `groups`, one number each an image.
 
@@ -74,7 +82,7 @@ def clusters(values: FloatArray, groups: IntArray, strata: IntArray | None = Non
     """
     sizes = np.bincount(groups)
     n, n_groups = len(values), len(sizes)
-    effective = float(n**2 / (sizes**2).sum())
+    effective = effective_groups(groups)
     rest = values - values.mean()
     if strata is not None:
         rest = values - (np.bincount(strata, weights=values) / np.bincount(strata))[strata]
@@ -107,18 +115,23 @@ def proportion_interval(
     """Return Wilson's interval of a mean of values in 0..1, one value an image.
 
     With several trials on the same images, the value of an image is its mean over the trials: the
-    number of images stays what it is. With groups, `n` is divided by the design effect and t stands
-    for z (Korn and Graubard 1998, Survey Methodology 24:193-201, who do so for exact limits).
+    images stay as many as they are, and count as what the variance of those means is worth. With
+    groups, `n` is divided by the design effect and t stands for z (Korn and Graubard 1998, Survey
+    Methodology 24:193-201, who do so for exact limits).
     """
+    mean, n = float(values.mean()), float(len(values))
+    squares = float(((values - mean) ** 2).sum())
+    if squares > _ROUNDING and not np.isin(values, (0.0, 1.0)).all():
+        n *= n * mean * (1 - mean) / squares
     if len(values) == (n_groups := int(groups.max()) + 1):
-        low, high = wilson(float(values.mean()) * n_groups, n_groups, confidence)
+        low, high = wilson(mean * n, n, confidence)
         return Interval(low, high, "Wilson")
     cost = clusters(values, groups, strata)
     if n_groups == 1 or cost.freedom <= 0:
         return Interval(0.0, 1.0, "one group: nothing is known")
     z = t_over_z(cost.freedom, confidence) * norm.ppf((1 + confidence) / 2)
-    n = len(values) / cost.design_effect
-    low, high = wilson(float(values.mean()) * n, n, float(1 - 2 * norm.sf(z)))
+    n /= cost.design_effect
+    low, high = wilson(mean * n, n, float(1 - 2 * norm.sf(z)))
     return Interval(low, high, f"Wilson, design effect {cost.design_effect:.2f}")
 
 
@@ -152,8 +165,9 @@ def few_groups(groups: IntArray, confidence: float = CONFIDENCE) -> float:
         return 1.0
     if len(sizes) == 1:
         return np.inf
-    effective = float(len(groups) ** 2 / (sizes**2).sum())
-    return t_over_z(effective - 1, confidence) * float(np.sqrt(len(sizes) / (len(sizes) - 1)))
+    return t_over_z(effective_groups(groups) - 1, confidence) * float(
+        np.sqrt(len(sizes) / (len(sizes) - 1))
+    )
 
 
 def with_seed_spread(

@@ -16,6 +16,9 @@ from leukbench.score.metrics import scores_of
 MIN_FOLDS = 3
 """From so many folds on, the spread over folds is estimated; below, images are all there is."""
 
+MIN_SEEDS = 3
+"""With fewer seeds than that the spread over seeds is a guess: verdicts hold for the trained models."""
+
 
 @dataclass(frozen=True)
 class ModelTrials:

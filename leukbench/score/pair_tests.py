@@ -19,7 +19,7 @@ from leukbench.score.intervals import (
     widened,
     with_seed_spread,
 )
-from leukbench.score.members import MIN_FOLDS, ModelTrials
+from leukbench.score.members import MIN_FOLDS, MIN_SEEDS, ModelTrials
 from leukbench.score.paired import (
     bootstrap_accuracies,
     mcnemar_over_seeds,
@@ -246,7 +246,7 @@ def pair_test(
         "test": test,
         "p": p,
         "seeds_p": pair.over_seeds.p if pair.over_seeds else np.nan,
-        "trained": not pair.over_folds and min(len(outcomes.right[m]) for m in (a, b)) < 2,
+        "trained": not pair.over_folds and min(len(outcomes.right[m]) for m in (a, b)) < MIN_SEEDS,
     }
     t_test = pair.over_folds or pair.over_seeds
     tested = PairTest(row, t_test, bool(pair.over_folds), pair.effective, pair.discordance)
