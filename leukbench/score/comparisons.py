@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations, product
@@ -12,7 +13,7 @@ import pandas as pd
 
 from leukbench.errors import DataError
 from leukbench.score.arrays import Groups, TrialPredictions
-from leukbench.score.members import ModelTrials, models_of
+from leukbench.score.members import ModelTrials, models_of, rankable
 from leukbench.score.pair_tests import (
     Draws,
     Folds,
@@ -58,7 +59,7 @@ class Comparison:
         ``smallest_difference`` is what ``test`` would have found on these images with the stated
         power at alpha, for this pair alone; NaN where nothing was tested.
     groups : pandas.DataFrame
-        Ranked models, best first: ``model``, ``title``, ``accuracy``, ``letters``, ``leads``
+        Ranked models (`leukbench.score.members.rankable`), best first: ``model``, ``title``, ``accuracy``, ``letters``, ``leads``
         (cannot be told apart from the first). Models with a letter in common cannot be told apart.
         Empty where two runs are compared.
     friedman, ranks, nemenyi : pandas.DataFrame
@@ -99,7 +100,7 @@ def _adjusted(pairs: pd.DataFrame, alpha: float) -> pd.DataFrame:
 
 
 def _equals(models: list[ModelTrials], pairs: pd.DataFrame, alpha: float) -> pd.DataFrame:
-    ranked = [m for m in models if m.ranked]
+    ranked = rankable(models)
     names = [m.model for m in ranked]
     p = pd.DataFrame(1.0, index=names, columns=names)
     for a, b, adjusted in pairs.loc[pairs["ranked"], ["model_a", "model_b", "p_holm"]].to_numpy():
@@ -119,7 +120,7 @@ def _equals(models: list[ModelTrials], pairs: pd.DataFrame, alpha: float) -> pd.
 def _by_fold(models: list[ModelTrials]) -> pd.DataFrame:
     """Accuracy of each ranked model that has all folds: folds as rows."""
     folds = sorted({m.fold for model in models for m in model.members})
-    complete = [m for m in models if m.ranked and sorted(m.by_fold) == folds]
+    complete = [m for m in rankable(models) if sorted(m.by_fold) == folds]
     return pd.DataFrame({m.model: m.accuracies for m in complete}, index=folds)
 
 
@@ -128,10 +129,11 @@ def _smallest(tested: list[PairTest], how: Settings) -> pd.DataFrame:
     chosen = [t for t in tested if t.row["ranked"]] or tested
     n = float(np.median([t.effective for t in chosen]))
     discordance = float(np.median([t.discordance for t in chosen]))
+    common = Counter(str(t.row["test"]) for t in chosen).most_common(1)[0][0]
     rows = []
     for basis, level in (("one planned pair", how.alpha), ("all pairs", how.alpha / len(chosen))):
         smallest = float(np.median([t.smallest(level, how.power) for t in chosen]))
-        rows.append((basis, chosen[0].row["test"], n, discordance, level, how.power, smallest))
+        rows.append((basis, common, n, discordance, level, how.power, smallest))
     columns = ["basis", "test", "n_images", "discordance", "alpha", "power", "smallest_difference"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -202,11 +204,16 @@ def compare(
     """
     how = Settings(alpha, power, resamples, seed)
     if trials_b is None:
-        models = sorted(models_of(trials_a), key=lambda m: (not m.ranked, -m.accuracies.mean()))
+        models = models_of(trials_a)
+        first = {m.model for m in rankable(models)}
+        models.sort(key=lambda m: (m.model not in first, -m.accuracies.mean()))
         chosen = list(combinations(range(len(models)), 2))
     else:
         models, chosen = _two_runs(trials_a, trials_b, labels)
+    ranked = {m.model for m in rankable(models)}
     tested = list(_tested(outcomes_of(models, groups), chosen, how))
+    for test in tested:
+        test.row["ranked"] = {test.row["model_a"], test.row["model_b"]} <= ranked
     if not tested:
         raise DataError(
             "There are no two models with a fold in common: run at least two models on one split."

@@ -17,7 +17,7 @@ from leukbench.data.splits import natural_key
 from leukbench.score.arrays import FloatArray, IntArray, TrialPredictions
 from leukbench.score.comparisons import Comparison
 from leukbench.score.intervals import CONFIDENCE, clusters, proportion_interval
-from leukbench.score.members import ModelTrials, models_of
+from leukbench.score.members import ModelTrials, models_of, rankable
 from leukbench.score.paired import SWAPS, holm, swap_p, swapped_sums
 
 LENGTHS = (5, 10, 20, 40)
@@ -115,12 +115,12 @@ def file_order(
     confidence: float = CONFIDENCE,
     seed: int = 0,
 ) -> FileOrder | None:
-    """Look at the ranked models that were tested on all folds; None where there are fewer than two.
+    """Look at the ranked models that were tested on most folds; None where there are fewer than two.
 
     `comparison` is that of the same trials: a pair differs where it does so there and where runs of
     neighbours are swapped whole, after Holm.
     """
-    models = [model for model in models_of(trials) if model.ranked]
+    models = rankable(models_of(trials))
     most = max((len(model.by_fold) for model in models), default=0)
     models = [model for model in models if len(model.by_fold) == most]
     if len(models) < 2:

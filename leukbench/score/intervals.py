@@ -85,7 +85,8 @@ def clusters(values: FloatArray, groups: IntArray, strata: IntArray | None = Non
     effective = effective_groups(groups)
     rest = values - values.mean()
     if strata is not None:
-        rest = values - (np.bincount(strata, weights=values) / np.bincount(strata))[strata]
+        means = np.bincount(strata, weights=values) / np.maximum(np.bincount(strata), 1)
+        rest = values - means[strata]
     squares = float((rest**2).sum())
     if squares < _ROUNDING or n_groups == 1:
         return Clusters(0.0, n / effective, effective - 1)

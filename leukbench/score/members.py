@@ -142,6 +142,13 @@ def models_of(trials: Iterable[TrialPredictions]) -> list[ModelTrials]:
     return models
 
 
+def rankable(models: Iterable[ModelTrials]) -> list[ModelTrials]:
+    """The models that compete; of a cross-validated run, those on three folds or more."""
+    models = list(models)
+    several = len({m.fold for model in models for m in model.members}) > 1
+    return [m for m in models if m.ranked and (not several or len(m.by_fold) >= MIN_FOLDS)]
+
+
 def _check_same_test(trial: TrialPredictions, other: TrialPredictions) -> None:
     a, b = trial.arrays, other.arrays
     if a.classes != b.classes:

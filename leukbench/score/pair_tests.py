@@ -226,7 +226,7 @@ def pair_test(
     row: dict[str, object] = {
         "model_a": model_a.model,
         "model_b": model_b.model,
-        "ranked": model_a.ranked and model_b.ranked,
+        "ranked": model_a.ranked and model_b.ranked,  # `compare` knows whether folds suffice
         "accuracy_a": float(outcomes.per_fold(a, folds).mean()),
         "accuracy_b": float(outcomes.per_fold(b, folds).mean()),
         "difference": pair.difference,
