@@ -11,9 +11,11 @@ import pandas as pd
 from leukbench.records import UNRANKED_FAMILIES, PublishedValues, TrialRecord
 from leukbench.report.formats import NOT_REPORTED
 from leukbench.runfolder import HeatMaps, RunFolder
-from leukbench.score.arrays import TrialPredictions, groups_from_split
+from leukbench.score.arrays import TrialPredictions, group_codes, groups_from_split
 from leukbench.score.comparisons import Comparison, compare
-from leukbench.score.members import ModelTrials, models_of
+from leukbench.score.file_order import FileOrder, file_order
+from leukbench.score.intervals import effective_groups
+from leukbench.score.members import ModelTrials, models_of, rankable
 from leukbench.score.metrics import comparison_metrics
 from leukbench.score.per_class import classification_report, confusion_counts
 from leukbench.score.summary import (
@@ -163,9 +165,10 @@ class Results:
 
     @cached_property
     def ranked(self) -> pd.DataFrame:
-        """Rows of `comparison` that compete, best first."""
+        """Rows of `comparison` that compete, best first; over folds, those with three or more."""
         rows = self.comparison
-        return rows[~rows["family"].isin(UNRANKED_FAMILIES) & (rows["status"] == "ok")]
+        names = {model.model for model in rankable(self.members.values())}
+        return rows[rows["model"].isin(names) & (rows["status"] == "ok")]
 
     @cached_property
     def probes(self) -> pd.DataFrame:
@@ -204,6 +207,21 @@ class Results:
         if not any(len(models) > 1 for models in folds.values()):
             return None
         return compare(trials, groups=self.groups)
+
+    @cached_property
+    def file_order(self) -> FileOrder | None:
+        """Whether errors depend on the order of files; None for fewer than two ranked models."""
+        if self.pairs is None:
+            return None
+        names = set(self.pairs.groups["model"])
+        return file_order([t for t in self.trials if t.model in names], self.pairs)
+
+    @cached_property
+    def effective_groups(self) -> float:
+        """Kish's effective number of groups of the test images; infinite where no group is known."""
+        if not self.groups or not self.trials:
+            return float("inf")
+        return effective_groups(group_codes(sorted({*self.predictions["image"]}), self.groups))
 
     @cached_property
     def interval_methods(self) -> tuple[str, ...]:

@@ -59,8 +59,9 @@ class Comparison:
         ``smallest_difference`` is what ``test`` would have found on these images with the stated
         power at alpha, for this pair alone; NaN where nothing was tested.
     groups : pandas.DataFrame
-        Ranked models (`leukbench.score.members.rankable`), best first: ``model``, ``title``, ``accuracy``, ``letters``, ``leads``
-        (cannot be told apart from the first). Models with a letter in common cannot be told apart.
+        Models that `rankable` takes, best first: ``model``, ``title``, ``accuracy``, ``letters``,
+        ``leads`` (cannot be told apart from the first). Models with a letter in common cannot be
+        told apart.
         Empty where two runs are compared.
     friedman, ranks, nemenyi : pandas.DataFrame
         Over the folds, of the ranked models that have all folds; see
