@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,9 +17,18 @@ from leukbench.score.arrays import (
     classes_of,
     probability_columns,
 )
-from leukbench.score.intervals import CONFIDENCE
-from leukbench.score.members import ModelTrials, models_of
+from leukbench.score.decisions import (
+    net_benefit,
+    predictive_interval,
+    ratio_interval,
+    sensitivity_at,
+)
+from leukbench.score.intervals import CONFIDENCE, Interval
+from leukbench.score.members import models_of
+from leukbench.score.metrics import Metric
 from leukbench.score.per_class import classification_report, predictive_values
+from leukbench.score.resampling import RESAMPLES
+from leukbench.score.summary import summarise
 
 BENIGN, MALIGNANT = "benign", "malignant"
 
@@ -125,7 +135,9 @@ def benign_malignant(
     missed: float = 1.0,
     false_alarm: float = 1.0,
     prevalence: float | None = None,
+    specificity: float = 0.95,
     confidence: float = CONFIDENCE,
+    resamples: int = RESAMPLES,
 ) -> pd.DataFrame:
     """Score every model on the question that a reader of smears asks first.
 
@@ -138,14 +150,18 @@ def benign_malignant(
     prevalence : float, optional
         Share of malignant images where the model would be used, for the predictive values; default
         that of the test part.
+    specificity : float
+        At which ``sensitivity_at`` is taken, 0 to 1.
 
     Returns
     -------
     pandas.DataFrame
         One row a model: ``model``, ``benign`` (the class), ``accuracy``, ``sensitivity`` (malignant
-        found) and ``specificity`` (benign left alone) with ``_low`` and ``_high``, ``ppv``,
-        ``npv``, ``prevalence`` they are for, ``auroc``, ``expected_cost`` and
-        ``expected_cost_by_probability`` (`expected_costs`, mean over trials).
+        found), ``specificity`` (benign left alone), ``ppv``, ``npv``, ``prevalence`` they are for,
+        ``lr_positive`` and ``lr_negative`` (likelihood ratios), ``auroc``, ``expected_cost`` and
+        ``expected_cost_by_probability`` (`expected_costs`, mean over trials), ``sensitivity_at``,
+        and ``net_benefit`` at the threshold that the costs imply. Shares and ratios have bounds in
+        columns ``_low`` and ``_high``.
 
     Raises
     ------
@@ -155,49 +171,65 @@ def benign_malignant(
     original = list(trials)
     views = binary_trials(original, benign)
     report = classification_report(views, groups, confidence=confidence)
-    by_class = {(row["model"], row["class"]): row for _, row in report.iterrows()}
-    costs = cost_matrix(missed, false_alarm)
+    by_class = {(row["model"], row["class"]): row for row in report.to_dict("records")}
     names = {t.model: find_benign(classes_of(t.frame), benign) for t in original}
-    rows = [
-        {"model": model.model, "benign": names[model.model]}
-        | _row(
-            model,
-            by_class[model.model, MALIGNANT],
-            by_class[model.model, BENIGN],
-            costs,
-            prevalence,
-        )
-        for model in models_of(views)
-    ]
+    metrics: list[Metric] = [sensitivity_at(specificity)]
+    if false_alarm > 0 and missed > 0:
+        metrics.append(net_benefit(false_alarm / (missed + false_alarm)))
+    summary = summarise(
+        views,
+        groups,
+        metrics={m.name: m for m in metrics},
+        confidence=confidence,
+        resamples=resamples,
+    )
+    bounds = {(row["model"], row["metric"]): row for row in summary.to_dict("records")}
+    rows = []
+    for model in models_of(views):
+        malignant = by_class[model.model, MALIGNANT]
+        support = float(malignant["support"])
+        share = support / (support + float(by_class[model.model, BENIGN]["support"]))
+        spent = [expected_costs(m.frame, cost_matrix(missed, false_alarm)) for m in model.members]
+        scores = model.mean_scores(("accuracy", "auroc"))
+        row = {
+            "model": model.model,
+            "benign": names[model.model],
+            "accuracy": scores["accuracy"],
+            "sensitivity": float(malignant["recall"]),
+            "sensitivity_low": malignant["recall_low"],
+            "sensitivity_high": malignant["recall_high"],
+            "specificity": float(malignant["specificity"]),
+            "specificity_low": malignant["specificity_low"],
+            "specificity_high": malignant["specificity_high"],
+        }
+        row |= _after_the_test(row, share if prevalence is None else prevalence)
+        row |= {
+            "auroc": scores["auroc"],
+            "expected_cost": model.mean([c[0] for c in spent]),
+            "expected_cost_by_probability": model.mean([c[1] for c in spent]),
+        }
+        for metric in metrics:
+            of = bounds[model.model, metric.name]
+            row |= {metric.name: of["value"]}
+            row |= {f"{metric.name}_low": of["low"], f"{metric.name}_high": of["high"]}
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _row(
-    model: ModelTrials,
-    malignant: pd.Series,
-    benign: pd.Series,
-    costs: pd.DataFrame,
-    prevalence: float | None,
-) -> dict[str, float]:
-    """The scores of one model, from its rows of the classification report."""
-    scores = model.mean_scores(("accuracy", "auroc"))
-    spent = [expected_costs(member.frame, costs) for member in model.members]
-    sensitivity, specificity = malignant["recall"], malignant["specificity"]
-    share = malignant["support"] / (malignant["support"] + benign["support"])
-    stated = share if prevalence is None else prevalence
-    ppv, npv = predictive_values(sensitivity, specificity, stated)
+def _after_the_test(row: Mapping[str, Any], prevalence: float) -> dict[str, float]:
+    """Predictive values and likelihood ratios, with the bounds that sensitivity and specificity give."""
+    sensitivity, specificity = row["sensitivity"], row["specificity"]
+    found = Interval(row["sensitivity_low"], row["sensitivity_high"], "")
+    passed = Interval(row["specificity_low"], row["specificity_high"], "")
+    alarms, missed = (Interval(1 - i.high, 1 - i.low, "") for i in (passed, found))
+    positive, over = ratio_interval((sensitivity, found), (1 - specificity, alarms))
+    negative, under = ratio_interval((1 - sensitivity, missed), (specificity, passed))
+    ppv, npv = predictive_values(sensitivity, specificity, prevalence)
+    of_ppv = predictive_interval(over, prevalence)
+    of_npv = predictive_interval(under, prevalence, negative=True)
     return {
-        "accuracy": scores["accuracy"],
-        "sensitivity": sensitivity,
-        "sensitivity_low": malignant["recall_low"],
-        "sensitivity_high": malignant["recall_high"],
-        "specificity": specificity,
-        "specificity_low": malignant["specificity_low"],
-        "specificity_high": malignant["specificity_high"],
-        "ppv": ppv,
-        "npv": npv,
-        "prevalence": stated,
-        "auroc": scores["auroc"],
-        "expected_cost": model.mean([cost[0] for cost in spent]),
-        "expected_cost_by_probability": model.mean([cost[1] for cost in spent]),
-    }
+        "ppv": ppv, "ppv_low": of_ppv.low, "ppv_high": of_ppv.high,
+        "npv": npv, "npv_low": of_npv.low, "npv_high": of_npv.high, "prevalence": prevalence,
+        "lr_positive": positive, "lr_positive_low": over.low, "lr_positive_high": over.high,
+        "lr_negative": negative, "lr_negative_low": under.low, "lr_negative_high": under.high,
+    }  # fmt: skip

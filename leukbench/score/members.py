@@ -11,7 +11,7 @@ import numpy as np
 from leukbench.errors import DataError
 from leukbench.records import UNRANKED_FAMILIES
 from leukbench.score.arrays import Arrays, FloatArray, TrialPredictions
-from leukbench.score.metrics import scores_of
+from leukbench.score.metrics import Chosen, chosen, scores_of
 
 MIN_FOLDS = 3
 """From so many folds on, the spread over folds is estimated; below, images are all there is."""
@@ -66,13 +66,13 @@ class ModelTrials:
         """Accuracy on each fold, mean over seeds."""
         return self.per_fold([m.arrays.correct.mean() for m in self.members])
 
-    def scores(self, metrics: Iterable[str]) -> dict[str, list[float]]:
+    def scores(self, metrics: Chosen) -> dict[str, list[float]]:
         """The values of each metric, one a trial."""
-        names = tuple(metrics)
-        by_trial = [scores_of(member.arrays, names) for member in self.members]
-        return {name: [scores[name] for scores in by_trial] for name in names}
+        found = chosen(metrics)
+        by_trial = [scores_of(member.arrays, found) for member in self.members]
+        return {name: [scores[name] for scores in by_trial] for name in found}
 
-    def mean_scores(self, metrics: Iterable[str]) -> dict[str, float]:
+    def mean_scores(self, metrics: Chosen) -> dict[str, float]:
         """The mean of each metric, as `mean` takes it."""
         return {name: self.mean(values) for name, values in self.scores(metrics).items()}
 

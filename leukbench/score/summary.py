@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from leukbench.score.arrays import FloatArray, Groups, IntArray, TrialPredictions, group_codes
+from leukbench.score.calibration import calibration_test
 from leukbench.score.intervals import (
     CONFIDENCE,
     Interval,
@@ -20,7 +21,14 @@ from leukbench.score.intervals import (
     with_seed_spread,
 )
 from leukbench.score.members import MIN_FOLDS, ModelTrials, models_of
-from leukbench.score.metrics import METRICS, comparison_metrics, resampled_scores
+from leukbench.score.metrics import (
+    METRICS,
+    Chosen,
+    Metric,
+    chosen,
+    comparison_metrics,
+    resampled_scores,
+)
 from leukbench.score.resampling import RESAMPLES, Resampled, Weights, weight_chunks
 
 UNFINISHED = ("failed", "timeout", "out-of-memory")
@@ -107,7 +115,7 @@ class _Bootstrap:
             self.kept[fold] = codes, list(chunks)
         return self.kept[fold]
 
-    def means(self, model: ModelTrials, metrics: Sequence[str]) -> dict[str, FloatArray]:
+    def means(self, model: ModelTrials, metrics: Mapping[str, Metric]) -> dict[str, FloatArray]:
         """Mean over seeds, then folds, of every score under every resample of the groups.
 
         All seeds of a fold see the same resample. Folds are drawn one by one: they share no image.
@@ -127,6 +135,7 @@ class _Bootstrap:
 
 def _intervals(
     model: ModelTrials,
+    metrics: Mapping[str, Metric],
     scores: Mapping[str, Sequence[float]],
     confidence: float,
     bootstrap: _Bootstrap,
@@ -140,16 +149,16 @@ def _intervals(
     if len(model.by_fold) >= MIN_FOLDS:
         for name, values in others.items():
             intervals[name] = corrected_resampled_interval(
-                model.per_fold(values), model.test_to_train, METRICS[name].bounds, confidence
+                model.per_fold(values), model.test_to_train, metrics[name].bounds, confidence
             )
     elif others:
-        means = bootstrap.means(model, tuple(others))
+        means = bootstrap.means(model, {name: metrics[name] for name in others})
         widen = few_groups(group_codes(model.mean_over_trials()[0], bootstrap.groups), confidence)
         for name, values in others.items():
             value, by_seed = model.mean(values), [model.by_seed(values)]
             over_images = widened(percentile_interval(means[name], confidence), value, widen)
             intervals[name] = with_seed_spread(
-                value, over_images, by_seed, METRICS[name].bounds, confidence
+                value, over_images, by_seed, metrics[name].bounds, confidence
             )
     return intervals
 
@@ -158,7 +167,7 @@ def summarise(
     trials: Iterable[TrialPredictions],
     groups: Groups | None = None,
     *,
-    metrics: Iterable[str] = METRICS,
+    metrics: Chosen = METRICS,
     confidence: float = CONFIDENCE,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -191,11 +200,11 @@ def summarise(
         Where trials of one fold differ in their images, labels or classes.
     """
     bootstrap = _Bootstrap(groups, resamples, seed)
-    metrics = tuple(metrics)
+    metrics = chosen(metrics)
     rows = []
     for model in models_of(trials):
         scores = model.scores(metrics)
-        intervals = _intervals(model, scores, confidence, bootstrap)
+        intervals = _intervals(model, metrics, scores, confidence, bootstrap)
         n_images = len(model.mean_over_trials()[0])
         for name, values in scores.items():
             bounds = intervals[name]
@@ -204,6 +213,27 @@ def summarise(
                  len(model.members), n_images)
             )  # fmt: skip
     columns = ["model", "metric", "value", "low", "high", "method", "n_trials", "n_images"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def calibration_table(trials: Iterable[TrialPredictions]) -> pd.DataFrame:
+    """Return each model's calibration error beside that of perfect calibration, mean over trials.
+
+    Columns ``model``, ``ece``, ``ece_if_calibrated``, ``ece_debiased`` and ``p``, the last being the
+    median over trials (`leukbench.score.calibration.calibration_test`).
+    """
+    rows = []
+    for model in models_of(trials):
+        arrays = [m.arrays for m in model.members]
+        if any(a.probabilities is None for a in arrays):
+            continue
+        tests = [calibration_test(a.distribution, a.truth) for a in arrays]
+        ece, null, debiased = (
+            model.mean([getattr(test, name) for test in tests])
+            for name in ("ece", "null", "debiased")
+        )
+        rows.append((model.model, ece, null, debiased, float(np.median([t.p for t in tests]))))
+    columns = ["model", "ece", "ece_if_calibrated", "ece_debiased", "p"]
     return pd.DataFrame(rows, columns=columns)
 
 
