@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,17 +25,12 @@ def report(
     without_images: Annotated[
         bool, typer.Option("--without-images", help="Leave every picture of a cell out.")
     ] = False,
-    open_page: Annotated[
-        bool, typer.Option("--open", help="Open the page in the browser when it is made.")
-    ] = False,
 ) -> int:
     """Make tables, figures and the page again from the stored predictions."""
     from leukbench.report import write_report
 
     for path in write_report(run, None if without_images else images):
         typer.echo(str(path))
-    if open_page:
-        webbrowser.open((run / "report.html").resolve().as_uri())
     return 0
 
 
@@ -59,11 +53,29 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
     """Test the differences between models, or between two runs of one protocol, in pairs."""
+    from leukbench.errors import UsageError
     from leukbench.runfolder import RunFolder
     from leukbench.score.arrays import groups_from_split
+    from leukbench.score.comparisons import compare as compare_trials
 
     first = RunFolder(run)
-    found = _tested(first, None if other is None else RunFolder(other), alpha)
+    groups = groups_from_split(first.split)
+    if other is None:
+        found = compare_trials(first.trials(), groups=groups, alpha=alpha)
+    else:
+        second = RunFolder(other)
+        if difference := first.run.differs_in(second.run):
+            raise UsageError(
+                f"{run} and {other} have different {difference}s, so their numbers cannot be "
+                "compared: name two runs of one protocol, dataset and split."
+            )
+        found = compare_trials(
+            first.trials(),
+            second.trials(),
+            groups=groups,
+            alpha=alpha,
+            labels=(run.name, other.name),
+        )
     frames = {
         "groups": found.groups,
         "pairs": found.pairs,
@@ -71,65 +83,73 @@ def compare(
         "ranks": found.ranks,
         "smallest_difference": found.smallest_difference,
     }
-    benign = first.run.dataset.benign
-    if other is None and benign in first.classes:
-        from leukbench.score.benign_malignant import benign_malignant
-
-        frames["benign_malignant"] = benign_malignant(
-            first.trials(),
-            groups_from_split(first.split),
-            benign=benign,
-            missed=missed,
-            false_alarm=false_alarm,
-            prevalence=prevalence,
-        )
+    if other is None:
+        frames |= _one_run(first, found, missed, false_alarm, prevalence)
     if as_json:
         parts = (f'"{name}": {frame.to_json(orient="records")}' for name, frame in frames.items())
         typer.echo("{" + ", ".join(parts) + "}")
         return 0
     if first.synthetic:
         typer.echo("SYNTHETIC images: these numbers say nothing about real ones.\n")
-    _print_tests(found)
-    if "benign_malignant" in frames:
-        costs = f"cost {missed:g} for a missed case, {false_alarm:g} for a false alarm"
-        _print(f"{benign} against the rest ({costs})", frames["benign_malignant"])
-    return 0
-
-
-def _tested(first: RunFolder, second: RunFolder | None, alpha: float) -> Comparison:
-    """Tests between the models of one run, or between two runs that may be compared."""
-    from leukbench.errors import UsageError
-    from leukbench.score.arrays import groups_from_split
-    from leukbench.score.comparisons import compare as compare_trials
-
-    groups = groups_from_split(first.split)
-    if second is None:
-        return compare_trials(first.trials(), groups=groups, alpha=alpha)
-    if difference := first.run.differs_in(second.run):
-        raise UsageError(
-            f"{first.path} and {second.path} have different {difference}s, so their numbers cannot be "
-            "compared: name two runs of one protocol, dataset and split."
-        )
-    labels = (first.path.name, second.path.name)
-    return compare_trials(
-        first.trials(), second.trials(), groups=groups, alpha=alpha, labels=labels
-    )
-
-
-def _print_tests(found: Comparison) -> None:
     _print("Groups of equals (models with a letter in common cannot be told apart)", found.groups)
     columns = [
         "model_a", "model_b", "difference", "low", "high", "only_a", "only_b", "test", "p_holm",
         "different",
     ]  # fmt: skip
-    _print(f"Pairs (Holm over all, alpha {found.alpha:g})", found.pairs[columns])
+    _print(f"Pairs (Holm over all, alpha {alpha:g})", found.pairs[columns])
     _print("Friedman test over folds", found.friedman)
     _print("Mean ranks", found.ranks)
     _print(f"Smallest difference with power {found.power:.0%}", found.smallest_difference)
+    costs = f"cost {missed:g} for a missed case, {false_alarm:g} for a false alarm"
+    titles = {
+        "dependence": "Do errors depend on the order of files? (permutation test)",
+        "file_order": "Accuracy where runs of neighbouring files are one group",
+        "leakage": "What a partner in training is worth, within classes",
+        "calibration": "Calibration error beside that of a calibrated model",
+        "benign_malignant": f"{first.run.dataset.benign} against the rest ({costs})",
+    }
+    for name, title in titles.items():
+        _print(title, frames.get(name))
+    return 0
 
 
-def _print(title: str, frame: pd.DataFrame) -> None:
-    if frame.empty:
+def _one_run(
+    folder: RunFolder,
+    found: Comparison,
+    missed: float,
+    false_alarm: float,
+    prevalence: float | None,
+) -> dict[str, pd.DataFrame]:
+    """What is said of one run besides its pairs."""
+    from leukbench.report.results import Results
+    from leukbench.score.benign_malignant import benign_malignant, binary_trials
+    from leukbench.score.decisions import decision_curve
+    from leukbench.score.file_order import file_order
+    from leukbench.score.members import models_of
+    from leukbench.score.summary import calibration_table
+
+    results = Results(folder)
+    frames = {"calibration": calibration_table(results.trials)}
+    if order := file_order(results.trials, found):
+        frames |= {"dependence": order.dependence, "file_order": order.intervals}
+    if not results.leakage.empty:
+        frames["leakage"] = results.leakage
+    benign = folder.run.dataset.benign
+    if benign in folder.classes:
+        frames["benign_malignant"] = benign_malignant(
+            results.trials,
+            results.groups,
+            benign=benign,
+            missed=missed,
+            false_alarm=false_alarm,
+            prevalence=prevalence,
+        )
+        frames["decision_curve"] = decision_curve(models_of(binary_trials(results.trials, benign)))
+    return frames
+
+
+def _print(title: str, frame: pd.DataFrame | None) -> None:
+    if frame is None or frame.empty:
         return
     typer.echo(title)
     typer.echo(frame.to_string(index=False, float_format=lambda value: f"{value:.4g}"))

@@ -15,6 +15,7 @@ from leukbench.score.arrays import TrialPredictions, group_codes, groups_from_sp
 from leukbench.score.comparisons import Comparison, compare
 from leukbench.score.file_order import FileOrder, file_order
 from leukbench.score.intervals import effective_groups
+from leukbench.score.leakage import leakage_effects
 from leukbench.score.members import ModelTrials, models_of, rankable
 from leukbench.score.metrics import comparison_metrics
 from leukbench.score.per_class import classification_report, confusion_counts
@@ -215,6 +216,14 @@ class Results:
             return None
         names = set(self.pairs.groups["model"])
         return file_order([t for t in self.trials if t.model in names], self.pairs)
+
+    @cached_property
+    def leakage(self) -> pd.DataFrame:
+        """What a partner in training is worth to each model; empty without an audit of the split."""
+        folds = self.folder.audit.split if self.folder.audit and self.trials else ()
+        tested = self.folder.split.query("part == 'test'").groupby("fold")["image"].agg(set)
+        partnered = {fold.fold: tested[fold.fold] - set(fold.clean) for fold in folds}
+        return leakage_effects(self.trials, partnered, self.groups) if partnered else pd.DataFrame()
 
     @cached_property
     def effective_groups(self) -> float:

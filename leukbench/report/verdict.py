@@ -174,13 +174,15 @@ def _leader(results: Results) -> list[str]:
     if results.pairs is None:
         return [f"{words} has the highest accuracy; no two models share a fold to compare."]
     equal = [results.titles[name] for name in results.pairs.leaders if name != best["model"]]
-    of = " of these trained models" if results.pairs.trained else ""
+    trained = results.pairs.trained
+    of = " of these trained models" if trained else ""
     if equal:
         return [
             f"{words} has the highest accuracy{of}; the paired test finds no significant difference "
             f"between it and {joined(equal)} (Holm's correction)."
         ]
-    worse = f"every other ranked model{of} is worse by the paired test, after Holm's correction"
+    other = "one of these trained models" if trained else "ranked model"
+    worse = f"every other {other} is worse by the paired test, after Holm's correction"
     if results.file_order and results.file_order.changes(results.pairs.leaders):
         return [
             f"{words} has the highest accuracy, and {worse}, as long as neighbouring files count as "

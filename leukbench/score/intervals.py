@@ -17,6 +17,7 @@ CONFIDENCE = 0.95
 MIN_GROUPS = 10
 """Effective groups below which an interval may be too narrow, so that nothing is concluded from it."""
 
+_LARGEST_Z = 30.0
 _ROUNDING = 1e-12
 """Below this, numbers that should be equal differ by floating point alone."""
 
@@ -41,7 +42,11 @@ def wilson(successes: float, n: float, confidence: float = CONFIDENCE) -> tuple[
     >>> [round(float(bound), 4) for bound in wilson(81, 263)]
     [0.2553, 0.3662]
     """
-    low, high = proportion_confint(successes, n, alpha=1 - confidence, method="wilson")
+    return _wilson(successes, n, alpha=1 - confidence)
+
+
+def _wilson(successes: float, n: float, alpha: float) -> tuple[float, float]:
+    low, high = proportion_confint(successes, n, alpha=alpha, method="wilson")
     return max(0.0, float(low)), min(1.0, float(high))
 
 
@@ -61,8 +66,8 @@ class Clusters:
         Degrees of freedom for t: groups that count, less one. Groups count by Kish's effective number,
         (sum n_g)^2 / sum n_g^2, or by twice the number that carry the variance,
         (sum e_g^2)^2 / sum e_g^4 over the jackknife's deviations e_g, whichever is smaller: where one
-        patient holds most errors, his share is known from one patient. Infinite where the groups cost
-        nothing.
+        patient holds most errors, his share is known from one patient. Where no two errors share a
+        group, Kish's number counts alone. Infinite where the groups cost nothing.
     """
 
     variance: float
@@ -92,11 +97,19 @@ def clusters(values: FloatArray, groups: IntArray, strata: IntArray | None = Non
         return Clusters(0.0, n / effective, effective - 1)
     deviations = np.bincount(groups, weights=rest) / (1 - sizes / n)
     spread = (n_groups - 1) / n_groups * float((deviations**2).sum())
-    carrying = 2 * float((deviations**2).sum()) ** 2 / float((deviations**4).sum())
     if n_groups < n and spread <= squares:
         return Clusters(squares / n**2, 1.0, np.inf)
     effect = spread / squares if n_groups < n else 1.0
-    return Clusters(spread / n**2, effect, min(effective, carrying) - 1)
+    carrying = _carrying(deviations)
+    # as many groups as images carry the errors: no two of them share a group
+    together = n_groups == n or carrying < 0.9 * _carrying(rest)
+    freedom = min(effective, 2 * carrying) if together else effective
+    return Clusters(spread / n**2, effect, freedom - 1)
+
+
+def _carrying(deviations: FloatArray) -> float:
+    """How many of the deviations make up their sum of squares."""
+    return float((deviations**2).sum()) ** 2 / float((deviations**4).sum())
 
 
 def t_over_z(freedom: float, confidence: float = CONFIDENCE) -> float:
@@ -130,9 +143,9 @@ def proportion_interval(
     cost = clusters(values, groups, strata)
     if n_groups == 1 or cost.freedom <= 0:
         return Interval(0.0, 1.0, "one group: nothing is known")
-    z = t_over_z(cost.freedom, confidence) * norm.ppf((1 + confidence) / 2)
+    t = float(student.ppf((1 + confidence) / 2, cost.freedom))
     n /= cost.design_effect
-    low, high = wilson(mean * n, n, float(1 - 2 * norm.sf(z)))
+    low, high = _wilson(mean * n, n, alpha=2 * float(norm.sf(min(t, _LARGEST_Z))))
     return Interval(low, high, f"Wilson, design effect {cost.design_effect:.2f}")
 
 

@@ -8,6 +8,7 @@ from scipy.stats import norm, ttest_1samp
 from scipy.stats import t as student
 
 from leukbench.score.intervals import (
+    Clusters,
     Interval,
     clusters,
     corrected_resampled_interval,
@@ -86,6 +87,17 @@ def test_one_patient_with_most_errors_is_one_patient() -> None:
     values = np.ones(120)
     values[:6] = 0
     assert clusters(values, np.repeat(np.arange(12), 10)).freedom < 1.6
+
+
+def test_one_error_is_no_patient_and_balanced_groups_cost_nothing() -> None:
+    values = np.ones(600)
+    values[0] = 0
+    groups = np.repeat(np.arange(200), 3)
+    assert clusters(values, groups).freedom == pytest.approx(199)
+    found = proportion_interval(values, groups)
+    assert (found.low, found.high) == pytest.approx(wilson(599, 600), abs=2e-4)
+    half = np.tile([0.0, 1.0], 50)
+    assert clusters(half, np.repeat(np.arange(50), 2)) == Clusters(25 / 100**2, 1.0, np.inf)
 
 
 def test_seed_aware_t_by_hand() -> None:
