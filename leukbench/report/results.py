@@ -212,7 +212,7 @@ class Results:
     @cached_property
     def file_order(self) -> FileOrder | None:
         """Whether errors depend on the order of files; None for fewer than two ranked models."""
-        if self.pairs is None:
+        if self.pairs is None or len(self.pairs.groups) < 2:
             return None
         names = set(self.pairs.groups["model"])
         return file_order([t for t in self.trials if t.model in names], self.pairs)

@@ -146,7 +146,9 @@ def proportion_interval(
     t = float(student.ppf((1 + confidence) / 2, cost.freedom))
     n /= cost.design_effect
     low, high = _wilson(mean * n, n, alpha=2 * float(norm.sf(min(t, _LARGEST_Z))))
-    return Interval(low, high, f"Wilson, design effect {cost.design_effect:.2f}")
+    if np.isinf(cost.freedom):
+        return Interval(low, high, "Wilson")
+    return Interval(low, high, f"Wilson, design effect {cost.design_effect:.2f} and t")
 
 
 def percentile_interval(resamples: FloatArray, confidence: float = CONFIDENCE) -> Interval:

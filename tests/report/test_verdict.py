@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,12 @@ def test_a_leader_that_owes_it_to_neighbouring_files_does_not_lead(tmp_path: Pat
     assert any(s.startswith("Good (") and "they are not." in s for s in said)
     assert any("neighbours as one group, Bad does not differ" in s for s in said)
     assert not any("leads" in s for s in said)
+
+
+def test_a_run_of_degenerate_models_alone_ranks_nothing(tmp_path: Path) -> None:
+    models = [replace(model, status="degenerate") for model in MODELS]
+    said = texts(make_run(tmp_path, models))
+    assert any(s.startswith("No model is ranked") for s in said)
 
 
 def test_few_groups_are_a_warning(tmp_path: Path) -> None:
