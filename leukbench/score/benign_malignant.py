@@ -172,64 +172,58 @@ def benign_malignant(
     views = binary_trials(original, benign)
     report = classification_report(views, groups, confidence=confidence)
     by_class = {(row["model"], row["class"]): row for row in report.to_dict("records")}
-    names = {t.model: find_benign(classes_of(t.frame), benign) for t in original}
+    named = {t.model: find_benign(classes_of(t.frame), benign) for t in original}
     metrics: list[Metric] = [sensitivity_at(specificity)]
     if false_alarm > 0 and missed > 0:
         metrics.append(net_benefit(false_alarm / (missed + false_alarm)))
-    summary = summarise(
+    bounds = summarise(
         views,
         groups,
         metrics={m.name: m for m in metrics},
         confidence=confidence,
         resamples=resamples,
     )
-    bounds = {(row["model"], row["metric"]): row for row in summary.to_dict("records")}
     rows = []
     for model in models_of(views):
-        malignant = by_class[model.model, MALIGNANT]
-        support = float(malignant["support"])
-        share = support / (support + float(by_class[model.model, BENIGN]["support"]))
+        malignant, rest = (by_class[model.model, name] for name in (MALIGNANT, BENIGN))
+        share = malignant["support"] / (malignant["support"] + rest["support"])
+        row = _shares(malignant, share if prevalence is None else prevalence)
         spent = [expected_costs(m.frame, cost_matrix(missed, false_alarm)) for m in model.members]
+        for of in bounds[bounds["model"] == model.model].to_dict("records"):
+            columns = {"": "value", "_low": "low", "_high": "high"}
+            row |= {f"{of['metric']}{end}": of[key] for end, key in columns.items()}
         scores = model.mean_scores(("accuracy", "auroc"))
-        row = {
-            "model": model.model,
-            "benign": names[model.model],
-            "accuracy": scores["accuracy"],
-            "sensitivity": float(malignant["recall"]),
-            "sensitivity_low": malignant["recall_low"],
-            "sensitivity_high": malignant["recall_high"],
-            "specificity": float(malignant["specificity"]),
-            "specificity_low": malignant["specificity_low"],
-            "specificity_high": malignant["specificity_high"],
-        }
-        row |= _after_the_test(row, share if prevalence is None else prevalence)
         row |= {
-            "auroc": scores["auroc"],
+            "model": model.model,
+            "benign": named[model.model],
+            **scores,
             "expected_cost": model.mean([c[0] for c in spent]),
             "expected_cost_by_probability": model.mean([c[1] for c in spent]),
         }
-        for metric in metrics:
-            of = bounds[model.model, metric.name]
-            row |= {metric.name: of["value"]}
-            row |= {f"{metric.name}_low": of["low"], f"{metric.name}_high": of["high"]}
         rows.append(row)
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    first = ["model", "benign", "accuracy"]
+    return table[first + [name for name in table.columns if name not in first]]
 
 
-def _after_the_test(row: Mapping[str, Any], prevalence: float) -> dict[str, float]:
-    """Predictive values and likelihood ratios, with the bounds that sensitivity and specificity give."""
-    sensitivity, specificity = row["sensitivity"], row["specificity"]
-    found = Interval(row["sensitivity_low"], row["sensitivity_high"], "")
-    passed = Interval(row["specificity_low"], row["specificity_high"], "")
+def _shares(malignant: Mapping[Any, Any], prevalence: float) -> dict[str, Any]:
+    """Sensitivity, specificity, and what they mean at a prevalence, with the bounds that they give."""
+    sensitivity, specificity = float(malignant["recall"]), float(malignant["specificity"])
+    found = Interval(malignant["recall_low"], malignant["recall_high"], "")
+    passed = Interval(malignant["specificity_low"], malignant["specificity_high"], "")
     alarms, missed = (Interval(1 - i.high, 1 - i.low, "") for i in (passed, found))
     positive, over = ratio_interval((sensitivity, found), (1 - specificity, alarms))
     negative, under = ratio_interval((1 - sensitivity, missed), (specificity, passed))
     ppv, npv = predictive_values(sensitivity, specificity, prevalence)
-    of_ppv = predictive_interval(over, prevalence)
-    of_npv = predictive_interval(under, prevalence, negative=True)
-    return {
-        "ppv": ppv, "ppv_low": of_ppv.low, "ppv_high": of_ppv.high,
-        "npv": npv, "npv_low": of_npv.low, "npv_high": of_npv.high, "prevalence": prevalence,
-        "lr_positive": positive, "lr_positive_low": over.low, "lr_positive_high": over.high,
-        "lr_negative": negative, "lr_negative_low": under.low, "lr_negative_high": under.high,
-    }  # fmt: skip
+    shares = {
+        "sensitivity": (sensitivity, found),
+        "specificity": (specificity, passed),
+        "ppv": (ppv, predictive_interval(over, prevalence)),
+        "npv": (npv, predictive_interval(under, prevalence, negative=True)),
+        "lr_positive": (positive, over),
+        "lr_negative": (negative, under),
+    }
+    row: dict[str, Any] = {"prevalence": prevalence}
+    for name, (value, bounds) in shares.items():
+        row |= {name: value, f"{name}_low": bounds.low, f"{name}_high": bounds.high}
+    return row

@@ -129,7 +129,7 @@ def _smallest(tested: list[PairTest], how: Settings) -> pd.DataFrame:
     """What the median pair could have shown, alone and at the first step of Holm."""
     chosen = [t for t in tested if t.row["ranked"]] or tested
     n = float(np.median([t.effective for t in chosen]))
-    discordance = float(np.median([t.discordance for t in chosen]))
+    discordance = float(np.median([t.row["discordance"] for t in chosen]))
     common = Counter(str(t.row["test"]) for t in chosen).most_common(1)[0][0]
     rows = []
     for basis, level in (("one planned pair", how.alpha), ("all pairs", how.alpha / len(chosen))):

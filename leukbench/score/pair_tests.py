@@ -1,8 +1,25 @@
-"""Every test on one pair of models, on the table of who is right on which image."""
+"""Every test on one pair of models, on the table of who is right on which image.
+
+The largest p decides:
+
+====================  =============================================================================
+one split             exact McNemar where each model has one seed and no image has a group, else the
+                      swap of groups of the difference, mean over seeds
+... several seeds     and a t-test whose variance is that over groups of images plus s^2 / S of each
+                      model (`seed_aware_t`): other seeds would give other models
+two folds of several  nothing: two folds cannot tell what other training parts would give, and a model
+                      on two folds must not have an easier test than one on five
+three folds or more   the swap of groups and the corrected resampled t-test: the t-test knows that
+                      other training parts give other models, the swap how few images differ
+====================  =============================================================================
+
+A model of which all seeds predict the same counts as one seed.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,165 +187,110 @@ class Settings:
 
 @dataclass(frozen=True)
 class PairTest:
-    """One row of the table of pairs, and what the difference that it could detect depends on.
+    """One row of the table of pairs, and what the smallest detectable difference depends on.
 
-    Attributes
-    ----------
-    t_test : TTest or None
-        Where a t-test is part of the deciding test.
-    over_folds : bool
-        Whether that is the one over folds.
-    effective, discordance : float
-        Images over the design effect of the difference; share that exactly one model has right.
+    `effective` counts images over the design effect of the difference.
     """
 
-    row: dict[str, object]
-    t_test: TTest | None
-    over_folds: bool
+    row: dict[str, Any]
+    over_seeds: TTest | None
+    over_folds: TTest | None
     effective: float
-    discordance: float
 
     def smallest(self, alpha: float, power: float) -> float:
         """The smallest difference that the deciding test would find with this power at `alpha`."""
         if self.row["test"] == TOO_FEW_FOLDS:
             return float("nan")
-        of_t = smallest_t_difference(self.t_test, alpha, power) if self.t_test else 0.0
         if self.over_folds:
-            return of_t
-        return max(
-            of_t, smallest_mcnemar_difference(self.effective, self.discordance, alpha, power)
-        )
+            return smallest_t_difference(self.over_folds, alpha, power)
+        discordance = self.row["discordance"]
+        by_images = smallest_mcnemar_difference(self.effective, discordance, alpha, power)
+        if self.over_seeds:
+            return max(by_images, smallest_t_difference(self.over_seeds, alpha, power))
+        return by_images
 
 
 def pair_test(
     outcomes: Outcomes, a: int, b: int, folds: Folds, draws: Draws, how: Settings
 ) -> PairTest:
-    """Test model `a` against model `b` on the folds that both have; the largest p decides.
-
-    ====================  =========================================================================
-    one split             exact McNemar where each model has one seed and no image has a group,
-                          else the swap of groups of the difference, mean over seeds
-    ... several seeds     and a t-test whose variance is that over groups of images plus s^2 / S of
-                          each model (`seed_aware_t`): other seeds would give other models
-    two folds of several  nothing: two folds that share no training image but two test sets cannot
-                          tell what training adds, and a model on two folds must not have an easier
-                          test than one on five
-    three folds or more   the swap of groups and the corrected resampled t-test: the t-test knows
-                          that other training parts give other models, the swap how few images
-                          differ
-    ====================  =========================================================================
-
-    A model of which all seeds predict the same counts as one seed.
-    """
-    pair = _measure(outcomes, a, b, folds, draws, how)
-    test, p, interval = _decide(pair, outcomes.n_folds, how)
-    model_a, model_b = outcomes.models[a], outcomes.models[b]
-    row: dict[str, object] = {
-        "model_a": model_a.model,
-        "model_b": model_b.model,
-        "ranked": model_a.ranked and model_b.ranked,  # `compare` knows whether folds suffice
-        "accuracy_a": float(outcomes.per_fold(a, folds).mean()),
-        "accuracy_b": float(outcomes.per_fold(b, folds).mean()),
-        "difference": pair.difference,
-        "low": interval.low,
-        "high": interval.high,
-        "bootstrap_low": pair.bootstrap.low,
-        "bootstrap_high": pair.bootstrap.high,
-        "n_images": pair.n_images,
-        "n_folds": len(folds),
-        "only_a": pair.only_a,
-        "only_b": pair.only_b,
-        "discordance": pair.discordance,
-        "mcnemar_p": pair.mcnemar_p,
-        "swap_p": pair.swap_p,
-        "t": pair.over_folds.t if pair.over_folds else np.nan,
-        "t_p": pair.over_folds.p if pair.over_folds else np.nan,
-        "test": test,
-        "p": p,
-        "seeds_p": pair.over_seeds.p if pair.over_seeds else np.nan,
-        "trained": not pair.over_folds and min(len(outcomes.right[m]) for m in (a, b)) < MIN_SEEDS,
-    }
-    t_test = pair.over_folds or pair.over_seeds
-    tested = PairTest(row, t_test, bool(pair.over_folds), pair.effective, pair.discordance)
-    row["smallest_difference"] = tested.smallest(how.alpha, how.power)
-    return tested
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """Two models on the images of some folds: all that a test of their difference can use."""
-
-    difference: float
-    only_a: float
-    only_b: float
-    mcnemar_p: float
-    swap_p: float
-    n_images: int
-    n_tested: int
-    n_groups: int
-    effective: float
-    by_seed: list[list[float]]
-    gaps: FloatArray
-    test_to_train: float
-    bootstrap: Interval
-    over_seeds: TTest | None
-    over_folds: TTest | None
-
-    @property
-    def discordance(self) -> float:
-        """Share of the tested images that exactly one of the two has right."""
-        return (self.only_a + self.only_b) / self.n_tested
-
-
-def _measure(
-    outcomes: Outcomes, a: int, b: int, folds: Folds, draws: Draws, how: Settings
-) -> _Measured:
-    at, column_a, column_b = draws.at, draws.column[a], draws.column[b]
-    only_a, only_b, mcnemar_p = mcnemar_over_seeds(*outcomes.seeds(a, at), *outcomes.seeds(b, at))
-    n_images = len(np.unique(outcomes.image[at]))
+    """Test model `a` against model `b` on the folds that both have, as the module says."""
+    at = draws.at
     gap = outcomes.mean[a, at] - outcomes.mean[b, at]
-    gaps = outcomes.per_fold(a, folds) - outcomes.per_fold(b, folds)
+    accuracies = [outcomes.per_fold(model, folds) for model in (a, b)]
+    gaps = accuracies[0] - accuracies[1]
     difference = float(gaps.mean())
     cost = clusters(gap, draws.group)
     by_seed = [outcomes.by_seed(model, at) for model in (a, b)]
     share = (outcomes.models[a].test_to_train + outcomes.models[b].test_to_train) / 2
-    resampled = draws.bootstrap[:, column_a] - draws.bootstrap[:, column_b]
-    low, high = np.quantile(resampled, (how.alpha / 2, 1 - how.alpha / 2))
-    bootstrap = Interval(float(low), float(high), "paired cluster bootstrap")
-    return _Measured(
-        difference=difference,
-        only_a=only_a,
-        only_b=only_b,
-        # repeated folds test an image several times: no independent pairs
-        mcnemar_p=mcnemar_p if n_images == len(at) else np.nan,
-        swap_p=swap_p(draws.swapped[:, column_a], draws.swapped[:, column_b], float(gap.sum())),
-        n_images=n_images,
-        n_tested=len(at),
-        n_groups=int(draws.group.max()) + 1,
-        effective=len(at) / cost.design_effect,
-        by_seed=by_seed,
-        gaps=gaps,
-        test_to_train=share,
-        bootstrap=widened(bootstrap, difference, few_groups(draws.group, 1 - how.alpha)),
-        over_seeds=seed_aware_t(difference, cost, by_seed) if max(map(len, by_seed)) > 1 else None,
-        over_folds=corrected_resampled_t(gaps, share) if len(folds) >= MIN_FOLDS else None,
-    )
-
-
-def _decide(pair: _Measured, n_folds: int, how: Settings) -> tuple[str, float, Interval]:
-    """Name of the deciding test, its p, and the interval of the difference."""
-    level = 1 - how.alpha
-    boot = pair.bootstrap
-    if pair.over_folds:
-        wide = corrected_resampled_interval(pair.gaps, pair.test_to_train, _BOUNDS, level)
+    over_folds = corrected_resampled_t(gaps, share) if len(folds) >= MIN_FOLDS else None
+    over_seeds = seed_aware_t(difference, cost, by_seed) if max(map(len, by_seed)) > 1 else None
+    images = _image_tests(outcomes, a, b, draws, float(gap.sum()))
+    boot = _bootstrap(draws, a, b, difference, how.alpha)
+    if over_folds:
+        wide = corrected_resampled_interval(gaps, share, _BOUNDS, 1 - how.alpha)
         low, high = float(np.fmin(wide.low, boot.low)), float(np.fmax(wide.high, boot.high))
-        interval = Interval(low, high, wide.method)
-        return CORRECTED_T, max(pair.over_folds.p, pair.swap_p), interval
-    interval = with_seed_spread(pair.difference, boot, pair.by_seed, _BOUNDS, level)
-    if n_folds > 1:
-        return TOO_FEW_FOLDS, 1.0, interval
-    if pair.over_seeds:
-        return SEEDS, max(pair.swap_p, pair.over_seeds.p), interval
-    if pair.n_groups < pair.n_tested:
-        return SWAP, pair.swap_p, interval
-    return MCNEMAR, pair.mcnemar_p, interval
+        test, p = CORRECTED_T, max(over_folds.p, images["swap_p"])
+    else:
+        joined = with_seed_spread(difference, boot, by_seed, _BOUNDS, 1 - how.alpha)
+        low, high = joined.low, joined.high
+        test, p = _on_one_split(images, over_seeds, draws)
+        if outcomes.n_folds > 1:
+            test, p = TOO_FEW_FOLDS, 1.0
+    row = {
+        "model_a": outcomes.models[a].model,
+        "model_b": outcomes.models[b].model,
+        "ranked": outcomes.models[a].ranked and outcomes.models[b].ranked,
+        "accuracy_a": float(accuracies[0].mean()),
+        "accuracy_b": float(accuracies[1].mean()),
+        "difference": difference,
+        "low": low,
+        "high": high,
+        "bootstrap_low": boot.low,
+        "bootstrap_high": boot.high,
+        "n_folds": len(folds),
+        "t": over_folds.t if over_folds else np.nan,
+        "t_p": over_folds.p if over_folds else np.nan,
+        "test": test,
+        "p": p,
+        "seeds_p": over_seeds.p if over_seeds else np.nan,
+        "trained": not over_folds and min(len(outcomes.right[m]) for m in (a, b)) < MIN_SEEDS,
+    }
+    tested = PairTest(row | images, over_seeds, over_folds, len(at) / cost.design_effect)
+    tested.row["smallest_difference"] = tested.smallest(how.alpha, how.power)
+    return tested
+
+
+def _image_tests(
+    outcomes: Outcomes, a: int, b: int, draws: Draws, observed: float
+) -> dict[str, float]:
+    at = draws.at
+    swapped_a, swapped_b = (draws.swapped[:, draws.column[model]] for model in (a, b))
+    only_a, only_b, p = mcnemar_over_seeds(*outcomes.seeds(a, at), *outcomes.seeds(b, at))
+    n_images = len(np.unique(outcomes.image[at]))
+    return {
+        "n_images": n_images,
+        "only_a": only_a,
+        "only_b": only_b,
+        "discordance": (only_a + only_b) / len(at),
+        # repeated folds test an image several times: no independent pairs
+        "mcnemar_p": p if n_images == len(at) else np.nan,
+        "swap_p": swap_p(swapped_a, swapped_b, observed),
+    }
+
+
+def _bootstrap(draws: Draws, a: int, b: int, difference: float, alpha: float) -> Interval:
+    resampled = draws.bootstrap[:, draws.column[a]] - draws.bootstrap[:, draws.column[b]]
+    low, high = np.quantile(resampled, (alpha / 2, 1 - alpha / 2))
+    bounds = Interval(float(low), float(high), "paired cluster bootstrap")
+    return widened(bounds, difference, few_groups(draws.group, 1 - alpha))
+
+
+def _on_one_split(
+    images: dict[str, float], over_seeds: TTest | None, draws: Draws
+) -> tuple[str, float]:
+    """Name and p of the test that decides."""
+    if over_seeds:
+        return SEEDS, max(images["swap_p"], over_seeds.p)
+    if draws.group.max() + 1 < len(draws.at):
+        return SWAP, images["swap_p"]
+    return MCNEMAR, images["mcnemar_p"]
