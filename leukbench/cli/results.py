@@ -97,6 +97,8 @@ def compare(
         "different",
     ]  # fmt: skip
     _print(f"Pairs (Holm over all, alpha {alpha:g})", found.pairs[columns])
+    if found.trained:
+        typer.echo("These are verdicts on the trained models: one has fewer than three seeds.\n")
     _print("Friedman test over folds", found.friedman)
     _print("Mean ranks", found.ranks)
     _print(f"Smallest difference with power {found.power:.0%}", found.smallest_difference)

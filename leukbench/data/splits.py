@@ -19,6 +19,9 @@ from leukbench.data.dataset import Dataset
 from leukbench.errors import DataError
 from leukbench.protocol import Split, canonical_sha256
 
+SEEN = ("train", "validation")
+"""The parts that a model sees before it is tested."""
+
 EMBARGO = "embargo"
 """The part of images that are left out between two stretches of file numbers."""
 

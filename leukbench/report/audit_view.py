@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from leukbench.audit.findings import KINDS, TITLES, AuditReport
+from leukbench.data.splits import SEEN
 from leukbench.report.formats import MISSING, joined, percent
 from leukbench.report.results import Results, rows_of
 from leukbench.score.leakage import failing_controls
@@ -16,7 +17,7 @@ def seen_copies(split: pd.DataFrame) -> tuple[int, int]:
     `split` is ``split.csv``; an image counts once a fold.
     """
     test = split[split["part"] == "test"]
-    training = split.loc[split["part"] != "test", ["fold", "sha256"]].drop_duplicates()
+    training = split.loc[split["part"].isin(SEEN), ["fold", "sha256"]].drop_duplicates()
     return len(test.merge(training, on=["fold", "sha256"])), len(test)
 
 

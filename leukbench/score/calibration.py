@@ -34,14 +34,10 @@ def confidence_and_hit(
 
 
 def reliability(frame: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
-    """Return what a reliability diagram of one trial shows.
+    """Return what a reliability diagram of one trial shows, one row a bin of confidence.
 
-    Returns
-    -------
-    pandas.DataFrame
-        One row a bin: ``low``, ``high`` (its edges, in 0..1), ``images``, ``confidence`` (mean
-        highest probability) and ``accuracy`` (share of images whose most probable class is the true
-        one), both NaN for an empty bin.
+    ``low``, ``high`` (edges), ``images``, ``confidence`` (mean highest probability) and ``accuracy``
+    (share of images whose most probable class is the true one), both NaN for an empty bin.
 
     Raises
     ------

@@ -41,7 +41,7 @@ PAIR_COLUMNS = (
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the data can tell apart, and what it could have.
+    """What the data can tell apart, and what it could have, at the two-sided level `alpha`.
 
     Attributes
     ----------
@@ -70,7 +70,6 @@ class Comparison:
         ``basis``, ``test``, ``n_images`` (effective where there are groups), ``discordance``
         (median over the pairs), ``alpha``, ``power``, ``smallest_difference``: in a row for one
         planned pair, and one for the first step of Holm over all pairs.
-    alpha, power : float
     """
 
     pairs: pd.DataFrame

@@ -164,6 +164,8 @@ def test_copies_count_training_and_validation(plain: RunFolder) -> None:
     assert seen_copies(split) == (0, 40)
     split["sha256"] = "same"
     assert seen_copies(split) == (40, 40)
+    split.loc[split["part"] != "test", "part"] = "embargo"
+    assert seen_copies(split) == (0, 40)
 
 
 def test_command_reproduces_models_and_seeds(tmp_path: Path) -> None:
