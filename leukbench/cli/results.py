@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,12 +26,17 @@ def report(
     without_images: Annotated[
         bool, typer.Option("--without-images", help="Leave every picture of a cell out.")
     ] = False,
+    open_page: Annotated[
+        bool, typer.Option("--open", help="Open the page in the browser when it is made.")
+    ] = False,
 ) -> int:
     """Make tables, figures and the page again from the stored predictions."""
     from leukbench.report import write_report
 
     for path in write_report(run, None if without_images else images):
         typer.echo(str(path))
+    if open_page:
+        webbrowser.open((run / "report.html").resolve().as_uri())
     return 0
 
 
@@ -53,29 +59,10 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
     """Test the differences between models, or between two runs of one protocol, in pairs."""
-    from leukbench.errors import UsageError
     from leukbench.runfolder import RunFolder
-    from leukbench.score.arrays import groups_from_split
-    from leukbench.score.comparisons import compare as compare_trials
 
     first = RunFolder(run)
-    groups = groups_from_split(first.split)
-    if other is None:
-        found = compare_trials(first.trials(), groups=groups, alpha=alpha)
-    else:
-        second = RunFolder(other)
-        if difference := first.run.differs_in(second.run):
-            raise UsageError(
-                f"{run} and {other} have different {difference}s, so their numbers cannot be "
-                "compared: name two runs of one protocol, dataset and split."
-            )
-        found = compare_trials(
-            first.trials(),
-            second.trials(),
-            groups=groups,
-            alpha=alpha,
-            labels=(run.name, other.name),
-        )
+    found = _tested(first, None if other is None else RunFolder(other), alpha)
     frames = {
         "groups": found.groups,
         "pairs": found.pairs,
@@ -91,17 +78,7 @@ def compare(
         return 0
     if first.synthetic:
         typer.echo("SYNTHETIC images: these numbers say nothing about real ones.\n")
-    _print("Groups of equals (models with a letter in common cannot be told apart)", found.groups)
-    columns = [
-        "model_a", "model_b", "difference", "low", "high", "only_a", "only_b", "test", "p_holm",
-        "different",
-    ]  # fmt: skip
-    _print(f"Pairs (Holm over all, alpha {alpha:g})", found.pairs[columns])
-    if found.trained:
-        typer.echo("These are verdicts on the trained models: one has fewer than three seeds.\n")
-    _print("Friedman test over folds", found.friedman)
-    _print("Mean ranks", found.ranks)
-    _print(f"Smallest difference with power {found.power:.0%}", found.smallest_difference)
+    _print_tests(found)
     costs = f"cost {missed:g} for a missed case, {false_alarm:g} for a false alarm"
     titles = {
         "dependence": "Do errors depend on the order of files? (permutation test)",
@@ -148,6 +125,40 @@ def _one_run(
         )
         frames["decision_curve"] = decision_curve(models_of(binary_trials(results.trials, benign)))
     return frames
+
+
+def _tested(first: RunFolder, second: RunFolder | None, alpha: float) -> Comparison:
+    """Tests between the models of one run, or between two runs that may be compared."""
+    from leukbench.errors import UsageError
+    from leukbench.score.arrays import groups_from_split
+    from leukbench.score.comparisons import compare as compare_trials
+
+    groups = groups_from_split(first.split)
+    if second is None:
+        return compare_trials(first.trials(), groups=groups, alpha=alpha)
+    if difference := first.run.differs_in(second.run):
+        raise UsageError(
+            f"{first.path} and {second.path} have different {difference}s, so their numbers cannot be "
+            "compared: name two runs of one protocol, dataset and split."
+        )
+    labels = (first.path.name, second.path.name)
+    return compare_trials(
+        first.trials(), second.trials(), groups=groups, alpha=alpha, labels=labels
+    )
+
+
+def _print_tests(found: Comparison) -> None:
+    _print("Groups of equals (models with a letter in common cannot be told apart)", found.groups)
+    columns = [
+        "model_a", "model_b", "difference", "low", "high", "only_a", "only_b", "test", "p_holm",
+        "different",
+    ]  # fmt: skip
+    _print(f"Pairs (Holm over all, alpha {found.alpha:g})", found.pairs[columns])
+    if found.trained:
+        typer.echo("These are verdicts on the trained models: one has fewer than three seeds.\n")
+    _print("Friedman test over folds", found.friedman)
+    _print("Mean ranks", found.ranks)
+    _print(f"Smallest difference with power {found.power:.0%}", found.smallest_difference)
 
 
 def _print(title: str, frame: pd.DataFrame | None) -> None:

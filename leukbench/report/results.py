@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from leukbench.records import UNRANKED_FAMILIES, PublishedValues, TrialRecord
+from leukbench.records import PublishedValues, TrialRecord
 from leukbench.report.formats import NOT_REPORTED
 from leukbench.runfolder import HeatMaps, RunFolder
 from leukbench.score.arrays import TrialPredictions, group_codes, groups_from_split
