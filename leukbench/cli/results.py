@@ -100,6 +100,7 @@ def _one_run(
     prevalence: float | None,
 ) -> dict[str, pd.DataFrame]:
     """What is said of one run besides its pairs."""
+    from leukbench.data.splits import natural_key
     from leukbench.report.results import Results
     from leukbench.score.benign_malignant import benign_malignant, binary_trials
     from leukbench.score.decisions import decision_curve
@@ -109,7 +110,7 @@ def _one_run(
 
     results = Results(folder)
     frames = {"calibration": calibration_table(results.trials)}
-    if order := file_order(results.trials, found):
+    if order := file_order(results.trials, found, natural_key):
         frames |= {"dependence": order.dependence, "file_order": order.intervals}
     if not results.leakage.empty:
         frames["leakage"] = results.leakage

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from leukbench.data.splits import natural_key
 from leukbench.records import PublishedValues, TrialRecord
 from leukbench.report.formats import NOT_REPORTED
 from leukbench.runfolder import HeatMaps, RunFolder
@@ -215,7 +216,7 @@ class Results:
         if self.pairs is None or len(self.pairs.groups) < 2:
             return None
         names = set(self.pairs.groups["model"])
-        return file_order([t for t in self.trials if t.model in names], self.pairs)
+        return file_order([t for t in self.trials if t.model in names], self.pairs, natural_key)
 
     @cached_property
     def leakage(self) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from leukbench.score.decisions import (
     sensitivity_at,
 )
 from leukbench.score.intervals import CONFIDENCE, Interval
-from leukbench.score.members import models_of
+from leukbench.score.members import ModelTrials, models_of
 from leukbench.score.metrics import Metric
 from leukbench.score.per_class import classification_report, predictive_values
 from leukbench.score.resampling import RESAMPLES
@@ -145,8 +145,6 @@ def benign_malignant(
     ----------
     benign : str, optional
         The benign class; default the one with "benign" in its name.
-    missed, false_alarm : float
-        Costs of the two errors, see `cost_matrix`.
     prevalence : float, optional
         Share of malignant images where the model would be used, for the predictive values; default
         that of the test part.
@@ -161,12 +159,7 @@ def benign_malignant(
         ``lr_positive`` and ``lr_negative`` (likelihood ratios), ``auroc``, ``expected_cost`` and
         ``expected_cost_by_probability`` (`expected_costs`, mean over trials), ``sensitivity_at``,
         and ``net_benefit`` at the threshold that the costs imply. Shares and ratios have bounds in
-        columns ``_low`` and ``_high``.
-
-    Raises
-    ------
-    leukbench.errors.UsageError
-        Where it is not clear which class is benign, or the prevalence lies outside 0..1.
+        columns ``_low`` and ``_high``. UsageError as in `find_benign` and `predictive_values`.
     """
     original = list(trials)
     views = binary_trials(original, benign)
@@ -187,23 +180,27 @@ def benign_malignant(
     for model in models_of(views):
         malignant, rest = (by_class[model.model, name] for name in (MALIGNANT, BENIGN))
         share = malignant["support"] / (malignant["support"] + rest["support"])
-        row = _shares(malignant, share if prevalence is None else prevalence)
-        spent = [expected_costs(m.frame, cost_matrix(missed, false_alarm)) for m in model.members]
-        for of in bounds[bounds["model"] == model.model].to_dict("records"):
-            columns = {"": "value", "_low": "low", "_high": "high"}
-            row |= {f"{of['metric']}{end}": of[key] for end, key in columns.items()}
         scores = model.mean_scores(("accuracy", "auroc"))
-        row |= {
-            "model": model.model,
-            "benign": named[model.model],
-            **scores,
-            "expected_cost": model.mean([c[0] for c in spent]),
-            "expected_cost_by_probability": model.mean([c[1] for c in spent]),
-        }
-        rows.append(row)
-    table = pd.DataFrame(rows)
-    first = ["model", "benign", "accuracy"]
-    return table[first + [name for name in table.columns if name not in first]]
+        row = {"model": model.model, "benign": named[model.model], "accuracy": scores["accuracy"]}
+        row |= _shares(malignant, share if prevalence is None else prevalence)
+        row |= {"auroc": scores["auroc"]} | _spent(model, cost_matrix(missed, false_alarm))
+        rows.append(row | _bounded(bounds[bounds["model"] == model.model]))
+    return pd.DataFrame(rows)
+
+
+def _spent(model: ModelTrials, costs: pd.DataFrame) -> dict[str, float]:
+    spent = [expected_costs(member.frame, costs) for member in model.members]
+    names = ("expected_cost", "expected_cost_by_probability")
+    return {name: model.mean([pair[i] for pair in spent]) for i, name in enumerate(names)}
+
+
+def _bounded(summary: pd.DataFrame) -> dict[str, float]:
+    """Value and bounds of each metric of one model as columns."""
+    row = {}
+    for of in summary.to_dict("records"):
+        for end, key in (("", "value"), ("_low", "low"), ("_high", "high")):
+            row[f"{of['metric']}{end}"] = float(of[key])
+    return row
 
 
 def _shares(malignant: Mapping[Any, Any], prevalence: float) -> dict[str, Any]:

@@ -6,14 +6,14 @@ together, intervals that count images are too narrow, and a leader may owe its p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from leukbench.data.splits import natural_key
 from leukbench.score.arrays import FloatArray, IntArray, TrialPredictions
 from leukbench.score.comparisons import Comparison
 from leukbench.score.intervals import CONFIDENCE, clusters, proportion_interval
@@ -22,6 +22,9 @@ from leukbench.score.paired import SWAPS, holm, swap_p, swapped_sums
 
 LENGTHS = (5, 10, 20, 40)
 """Neighbouring files that are taken for one group."""
+
+Key = Callable[[str], Any]
+"""Sort key of file names, such as `leukbench.data.splits.natural_key`: numbers by their value."""
 
 WINDOW = 10
 PERMUTATIONS = 999
@@ -73,9 +76,9 @@ def runs_of(order: IntArray, labels: IntArray, length: int) -> IntArray:
     return group
 
 
-def in_order(images: Sequence[str], labels: IntArray) -> IntArray:
-    """Positions of the images class by class, in the order of the numbers in their names."""
-    order = sorted(range(len(images)), key=lambda i: (labels[i], natural_key(images[i])))
+def in_order(images: Sequence[str], labels: IntArray, key: Key) -> IntArray:
+    """Positions of the images class by class, in the order that `key` gives their names."""
+    order = sorted(range(len(images)), key=lambda i: (labels[i], key(images[i])))
     return np.array(order, dtype=np.int64)
 
 
@@ -110,6 +113,7 @@ def dependence_p(
 def file_order(
     trials: Iterable[TrialPredictions],
     comparison: Comparison,
+    key: Key,
     *,
     lengths: Sequence[int] = LENGTHS,
     confidence: float = CONFIDENCE,
@@ -129,7 +133,7 @@ def file_order(
     values = np.array([model.mean_over_trials()[1] for model in models])
     labels = _labels(models[0], images)
     names = [model.model for model in models]
-    order = in_order(images, labels)
+    order = in_order(images, labels, key)
     p = np.array([dependence_p(row[order], labels[order], seed=seed) for row in values])
     rows, leaders = [], {}
     for length in lengths:

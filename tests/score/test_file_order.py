@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from leukbench.data.splits import natural_key
 from leukbench.score.arrays import TrialPredictions
 from leukbench.score.comparisons import compare
 from leukbench.score.file_order import dependence_p, file_order, in_order, runs_of
@@ -14,7 +15,7 @@ from tests.score.made import outcome_frame, trial
 def test_runs_follow_the_numbers_within_each_class() -> None:
     images = ["b/10.png", "b/9.png", "a/2.png", "a/11.png", "a/1.png", "a/3.png"]
     labels = np.array([1, 1, 0, 0, 0, 0])
-    order = in_order(images, labels)
+    order = in_order(images, labels, natural_key)
     assert [images[i] for i in order] == [
         "a/1.png", "a/2.png", "a/3.png", "a/11.png", "b/9.png", "b/10.png",
     ]  # fmt: skip
@@ -46,7 +47,7 @@ def test_a_leader_by_one_run_of_files_is_named() -> None:
     trials = _pair(better, worse)
     comparison = compare(trials)
     assert comparison.leaders == ("better",)
-    found = file_order(trials, comparison)
+    found = file_order(trials, comparison, natural_key)
     assert found is not None
     assert found.dependent
     assert found.changes(comparison.leaders) in (5, 10)
@@ -59,7 +60,7 @@ def test_errors_in_no_order_leave_the_leader() -> None:
     rng = np.random.default_rng(1)
     trials = _pair(rng.random(400) < 0.98, rng.random(400) < 0.7)
     comparison = compare(trials)
-    found = file_order(trials, comparison)
+    found = file_order(trials, comparison, natural_key)
     assert found is not None
     assert not found.dependent
     assert found.changes(comparison.leaders) is None
@@ -68,4 +69,4 @@ def test_errors_in_no_order_leave_the_leader() -> None:
 def test_fewer_than_two_ranked_models_have_no_leader_to_doubt() -> None:
     trials = _pair(np.ones(50, dtype=bool), np.arange(50) < 40)
     probe = [trials[0], trial(trials[1].frame, "worse", family="probe")]
-    assert file_order(probe, compare(probe)) is None
+    assert file_order(probe, compare(probe), natural_key) is None
