@@ -69,6 +69,8 @@ class Split(_Frozen):
     """Share of the training part that is set aside for early stopping and calibration."""
     seed: int = Field(default=0, ge=0)
     """Seed of the division."""
+    embargo: int = Field(default=0, ge=0)
+    """Files left out between neighbouring stretches of a class (``blocks`` alone)."""
 
 
 class Training(_Frozen):
@@ -128,13 +130,18 @@ class Protocol(_Frozen):
             raise ValueError("repeated-kfold needs folds of 2 or more")
         if value.policy != "repeated-kfold" and value.repeats != 1:
             raise ValueError("repeats goes with the policy repeated-kfold")
+        if value.policy != "blocks" and value.embargo:
+            raise ValueError("embargo goes with the policy blocks")
         return value
 
     def comparable(self) -> dict[str, Any]:
         """All that decides whether two numbers may stand in one table."""
-        return self.model_dump(
+        value = self.model_dump(
             mode="json", exclude={"name", "title", "description", "models", "seeds"}
         )
+        if not self.split.embargo:  # fingerprints are those from before there was one
+            del value["split"]["embargo"]
+        return value
 
     @property
     def fingerprint(self) -> str:

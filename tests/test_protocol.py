@@ -61,6 +61,9 @@ def test_fingerprint_holds_what_makes_numbers_comparable_and_no_more() -> None:
     paper = load_protocol("paper")
     assert override(paper, seeds=(3, 4), models=("vgg16",)).fingerprint == paper.fingerprint
     assert override(paper, training__epochs=29).fingerprint != paper.fingerprint
+    blocks = override(paper, split__policy="blocks")
+    assert "embargo" not in blocks.comparable()["split"]
+    assert override(blocks, split__embargo=5).fingerprint != blocks.fingerprint
     assert override(paper, split__seed=1).fingerprint != paper.fingerprint
     assert override(paper, preprocessing__colour="rgb").fingerprint != paper.fingerprint
     assert override(paper, task="benign-malignant").fingerprint != paper.fingerprint

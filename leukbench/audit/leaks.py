@@ -17,6 +17,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from leukbench.audit.findings import IDENTICAL, AuditReport, Finding, FoldOverlap
 from leukbench.data.dataset import Dataset
+from leukbench.data.splits import SEEN
 from leukbench.errors import LeakageError
 from leukbench.score.intervals import wilson
 
@@ -88,7 +89,7 @@ def split_overlap(
     for fold, rows in split.groupby("fold", sort=True):
         held = rows["part"] == "test"
         tested = [str(image) for image in rows.loc[held, "image"]]
-        seen = {str(image) for image in rows.loc[~held, "image"]}
+        seen = {str(image) for image in rows.loc[rows["part"].isin(SEEN), "image"]}
         seen_content = {same[image] for image in seen}
         tally: Counter[str] = Counter()
         clean, examples = [], []

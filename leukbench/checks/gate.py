@@ -48,19 +48,9 @@ _STATES = ("missing", "failed", "degenerate")
 class Change:
     """One thing that is not as it was.
 
-    Attributes
-    ----------
-    metric : str
-        Which score or cost; empty for the other kinds.
-    before, after : float or None
-        Value of the baseline and of the run: scores as `leukbench.score.metrics` defines them, times
-        in seconds or milliseconds, memory in MiB.
-    p : float or None
-        Of the paired test, after Holm; accuracy alone has one.
-    failing : bool
-        Whether the gate closes for it.
-    detail : str
-        What a person should know, in a few words.
+    `metric` names a score or cost, whose values are `before` (baseline) and `after`: fractions, seconds,
+    milliseconds, MiB. `p` is that of the paired test after Holm, of accuracy alone. The gate closes for
+    what is `failing`.
     """
 
     model: str
@@ -89,18 +79,10 @@ class Change:
 
 @dataclass(frozen=True)
 class GateResult:
-    """What the gate found.
+    """What the gate found: changes, failing ones first, each part sorted by size.
 
-    Attributes
-    ----------
-    changes : tuple of Change
-        Failing ones first, each part sorted by size.
-    checked : mapping of str to tuple of str
-        What was looked at, by model: metrics and ``trials``.
-    trials : int
-        Pairs of trials.
-    same_machine : bool
-        Whether any time or memory could be compared.
+    `checked` names the metrics (and ``trials``) that were looked at, by model; `trials` counts pairs;
+    `same_machine` says whether any time or memory could be compared.
     """
 
     run: RunFolder

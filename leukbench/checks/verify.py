@@ -15,7 +15,7 @@ import pandas as pd
 
 from leukbench.audit.audit import with_split
 from leukbench.checks.verify_tables import Difference, check_tables
-from leukbench.data.splits import SPLIT_COLUMNS, fold_sha256, split_sha256
+from leukbench.data.splits import EMBARGO, SPLIT_COLUMNS, fold_sha256, split_sha256
 from leukbench.errors import DataError, LeukbenchError
 from leukbench.protocol import canonical_sha256
 from leukbench.records import TrialRecord, file_sha256, read_record
@@ -86,7 +86,7 @@ def _check_split(folder: RunFolder) -> Iterator[Difference]:
     folds = sorted(split["fold"].unique())
     if split_sha256(split) != folder.run.split_sha256:
         yield Difference("split.csv", "its sha256 is not the one in run.json")
-    unknown = sorted(set(split["part"]) - set(PARTS))
+    unknown = sorted(set(split["part"]) - {*PARTS, EMBARGO})
     if unknown:
         yield Difference("split.csv", f"has the part {unknown[0]!r}")
     columns = ["image", "sha256", "label", "group"]

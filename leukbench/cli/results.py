@@ -60,35 +60,72 @@ def compare(
 ) -> int:
     """Test the differences between models, or between two runs of one protocol, in pairs."""
     from leukbench.runfolder import RunFolder
-    from leukbench.score.arrays import groups_from_split
 
     first = RunFolder(run)
     comparison = _tested(first, None if other is None else RunFolder(other), alpha)
-    tables = ("groups", "pairs", "friedman", "ranks", "smallest_difference")
-    frames = {name: getattr(comparison, name) for name in tables}
-    benign = first.run.dataset.benign
-    if other is None and benign in first.classes:
-        from leukbench.score.benign_malignant import benign_malignant
-
-        frames["benign_malignant"] = benign_malignant(
-            first.trials(),
-            groups_from_split(first.split),
-            benign=benign,
-            missed=missed,
-            false_alarm=false_alarm,
-            prevalence=prevalence,
-        )
+    frames = {
+        "groups": comparison.groups,
+        "pairs": comparison.pairs,
+        "friedman": comparison.friedman,
+        "ranks": comparison.ranks,
+        "smallest_difference": comparison.smallest_difference,
+    }
+    if other is None:
+        frames |= _one_run(first, comparison, missed, false_alarm, prevalence)
     if as_json:
         parts = (f'"{name}": {frame.to_json(orient="records")}' for name, frame in frames.items())
         typer.echo("{" + ", ".join(parts) + "}")
         return 0
     if first.synthetic:
         typer.echo("SYNTHETIC images: these numbers say nothing about real ones.\n")
-    _print_tests(comparison)
-    if "benign_malignant" in frames:
-        costs = f"cost {missed:g} for a missed case, {false_alarm:g} for a false alarm"
-        _print(f"{benign} against the rest ({costs})", frames["benign_malignant"])
+    _print_tests(found)
+    costs = f"cost {missed:g} for a missed case, {false_alarm:g} for a false alarm"
+    titles = {
+        "dependence": "Do errors depend on the order of files? (permutation test)",
+        "file_order": "Accuracy where runs of neighbouring files are one group",
+        "leakage": "What a partner in training is worth, within classes",
+        "calibration": "Calibration error beside that of a calibrated model",
+        "benign_malignant": f"{first.run.dataset.benign} against the rest ({costs})",
+    }
+    for name, title in titles.items():
+        _print(title, frames.get(name))
     return 0
+
+
+def _one_run(
+    folder: RunFolder,
+    comparison: Comparison,
+    missed: float,
+    false_alarm: float,
+    prevalence: float | None,
+) -> dict[str, pd.DataFrame]:
+    """What is said of one run besides its pairs."""
+    from leukbench.data.splits import natural_key
+    from leukbench.report.results import Results
+    from leukbench.score.benign_malignant import benign_malignant, binary_trials
+    from leukbench.score.decisions import decision_curve
+    from leukbench.score.file_order import file_order
+    from leukbench.score.members import models_of
+    from leukbench.score.summary import calibration_table
+
+    results = Results(folder)
+    frames = {"calibration": calibration_table(results.trials)}
+    if order := file_order(results.trials, found, natural_key):
+        frames |= {"dependence": order.dependence, "file_order": order.intervals}
+    if not results.leakage.empty:
+        frames["leakage"] = results.leakage
+    benign = folder.run.dataset.benign
+    if benign in folder.classes:
+        frames["benign_malignant"] = benign_malignant(
+            results.trials,
+            results.groups,
+            benign=benign,
+            missed=missed,
+            false_alarm=false_alarm,
+            prevalence=prevalence,
+        )
+        frames["decision_curve"] = decision_curve(models_of(binary_trials(results.trials, benign)))
+    return frames
 
 
 def _tested(first: RunFolder, second: RunFolder | None, alpha: float) -> Comparison:
@@ -120,13 +157,15 @@ def _print_tests(comparison: Comparison) -> None:
         "different",
     ]  # fmt: skip
     _print(f"Pairs (Holm over all, alpha {comparison.alpha:g})", comparison.pairs[columns])
+    if comparison.trained:
+        typer.echo("These are verdicts on the trained models: one has fewer than three seeds.\n")
     _print("Friedman test over folds", comparison.friedman)
     _print("Mean ranks", comparison.ranks)
     _print(f"Smallest difference with power {comparison.power:.0%}", comparison.smallest_difference)
 
 
-def _print(title: str, frame: pd.DataFrame) -> None:
-    if frame.empty:
+def _print(title: str, frame: pd.DataFrame | None) -> None:
+    if frame is None or frame.empty:
         return
     typer.echo(title)
     typer.echo(frame.to_string(index=False, float_format=lambda value: f"{value:.4g}"))

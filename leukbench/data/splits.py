@@ -1,7 +1,8 @@
 """Split policies, each giving one table of which image stands in which part.
 
 The table (`split.csv`) has one row for every fold and image: fold, part (train, validation, test),
-image, sha256, label, group. Every model of a run reads the same one.
+image, sha256, label, group. Under an embargo some images stand in none of the three. Every model
+of a run reads the same table.
 """
 
 from __future__ import annotations
@@ -17,6 +18,12 @@ from numpy.typing import NDArray
 from leukbench.data.dataset import Dataset
 from leukbench.errors import DataError
 from leukbench.protocol import Split, canonical_sha256
+
+SEEN = ("train", "validation")
+"""The parts that a model sees before it is tested."""
+
+EMBARGO = "embargo"
+"""The part of images that are left out between two stretches of file numbers."""
 
 SPLIT_COLUMNS = ("fold", "part", "image", "sha256", "label", "group")
 
@@ -45,7 +52,7 @@ def make_split(
     _require_enough(dataset, policy, known)
     frames = []
     for fold, (train, validation, test) in enumerate(_folds(dataset, policy, known)):
-        part = np.empty(len(dataset), dtype=object)
+        part = np.full(len(dataset), EMBARGO, dtype=object)
         part[train], part[validation], part[test] = "train", "validation", "test"
         _require_parts(dataset, fold, part, policy)
         frames.append(
@@ -176,7 +183,7 @@ def _blocks(dataset: Dataset, policy: Split) -> Iterator[_Parts]:
     """Contiguous file numbers of each class: block `i` of every class is the test part of fold `i`.
 
     The validation part is the stretch of training images that follows the test block (cyclically), so
-    that it is contiguous too.
+    that it is contiguous too. `embargo` files between neighbouring stretches belong to no part.
     """
     wanted = policy.folds if policy.folds > 1 else max(2, round(1 / policy.test_fraction))
     orders = []
@@ -189,9 +196,11 @@ def _blocks(dataset: Dataset, policy: Split) -> Iterator[_Parts]:
         for order in orders:
             bounds = np.linspace(0, len(order), wanted + 1).round().astype(int)
             test = order[bounds[number] : bounds[number + 1]]
-            rest = np.concatenate([order[bounds[number + 1] :], order[: bounds[number]]])
+            after = order[bounds[number + 1] + policy.embargo :]
+            before = order[: max(0, bounds[number] - policy.embargo)]
+            rest = np.concatenate([after, before])
             cut = int(np.ceil(policy.validation_fraction * len(rest)))
-            parts[0].append(rest[cut:])
+            parts[0].append(rest[cut + (policy.embargo if cut else 0) :])
             parts[1].append(rest[:cut])
             parts[2].append(test)
         train, validation, test = (np.sort(np.concatenate(part)) for part in parts)

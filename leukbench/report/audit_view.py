@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import pandas as pd
 
 from leukbench.audit.findings import KINDS, TITLES, AuditReport
-from leukbench.report.formats import number, percent
+from leukbench.data.splits import SEEN
+from leukbench.report.formats import joined, number, percent
 from leukbench.report.results import Results, rows_of
+from leukbench.score.leakage import failing_controls
 
 
 def seen_copies(split: pd.DataFrame) -> tuple[int, int]:
@@ -17,7 +19,7 @@ def seen_copies(split: pd.DataFrame) -> tuple[int, int]:
     `split` is ``split.csv``; an image counts once a fold.
     """
     test = split[split["part"] == "test"]
-    training = split.loc[split["part"] != "test", ["fold", "sha256"]].drop_duplicates()
+    training = split.loc[split["part"].isin(SEEN), ["fold", "sha256"]].drop_duplicates()
     return len(test.merge(training, on=["fold", "sha256"])), len(test)
 
 
@@ -75,13 +77,32 @@ def _on_the_rest(results: Results) -> Iterator[str]:
     """The best model's accuracy where training has seen no partner."""
     if results.ranked.empty:
         return
+    best = results.ranked.iloc[0]["model"]
     table = clean_accuracy(results).dropna(subset=["clean", "leaked"])
-    for row in rows_of(table[table["model"] == results.ranked.iloc[0]["model"]]):
+    for row in rows_of(table[table["model"] == best]):
         yield (
             f"On the {row['images']} test images without a partner in training, the best model, "
             f"{row['title']}, has an accuracy of {percent(row['clean'])}; on those with one, of "
-            f"{percent(row['leaked'])}."
+            f"{percent(row['leaked'])}{_class_by_class(results, best)}."
         )
+
+
+def _class_by_class(results: Results, model: str) -> str:
+    """The same difference without that of the classes' shares, and whether controls show none."""
+    effects = results.leakage
+    row = next((row for row in rows_of(effects) if row["model"] == model), None)
+    if row is None:
+        return ""
+    words = (
+        f". Within classes, a partner is worth {100 * row['difference']:+.1f} points "
+        f"({100 * row['low']:+.1f} to {100 * row['high']:+.1f})"
+    )
+    if odd := failing_controls(effects):
+        names = joined([results.titles[name] for name in odd])
+        words += (
+            f", but {names}, which no partner can help, shows a difference too: it is no leakage"
+        )
+    return words
 
 
 def audit_counts(report: AuditReport) -> list[list[str]]:

@@ -14,6 +14,11 @@ DEFINITIONS = (
     "class with the same weight. Specificity of a class is TN / (TN + FP), the share of the images "
     "of all other classes that are not predicted to be of this class."
 )
+CONVENTIONS = (
+    "A class that is never predicted has precision and F1 of 0; a class without a test image enters no "
+    "average. The Brier score is summed over all classes (0 to 2). ECE takes 15 bins of equal width; a "
+    "perfectly calibrated model has one above 0 on finitely many images (leukbench compare tells)."
+)
 PUBLISHED = (
     "Published values are as printed and never mixed with measured ones; † marks a value that was "
     "measured on another data set."
@@ -31,6 +36,7 @@ def footnotes(results: Results) -> list[str]:
     """Return the notes in the order in which they are printed."""
     return [
         f"{DEFINITIONS} {_intervals(results)}",
+        CONVENTIONS,
         f"{PUBLISHED} {RANKING}",
         *_initial_weights(results),
         *_timing_conditions(results),

@@ -255,7 +255,27 @@ def _pairs(results: Results) -> dict[str, Any] | None:
         [row["title"], percent(row["accuracy"]), row["letters"]]
         for row in rows_of(results.pairs.groups)
     ]
-    return {"rows": rows, "groups": groups}
+    return {"rows": rows, "groups": groups, "order": _file_order(results)}
+
+
+def _file_order(results: Results) -> dict[str, Any] | None:
+    """Dependence of errors along the order of files, and intervals where neighbours are one group."""
+    order = results.file_order
+    if order is None:
+        return None
+    bounds = {(row["model"], row["length"]): row for row in rows_of(order.intervals)}
+    rows = [
+        [
+            results.titles[row["model"]],
+            f"{row['p']:.2g}",
+            *(
+                interval(bounds[row["model"], n]["low"], bounds[row["model"], n]["high"])
+                for n in order.leaders
+            ),
+        ]
+        for row in rows_of(order.dependence)
+    ]
+    return {"head": ["Model", "p", *(f"Runs of {n}" for n in order.leaders)], "rows": rows}
 
 
 def _audit(results: Results) -> dict[str, Any] | None:

@@ -9,12 +9,16 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from leukbench.records import UNRANKED_FAMILIES, PublishedValues, TrialRecord
+from leukbench.data.splits import natural_key
+from leukbench.records import PublishedValues, TrialRecord
 from leukbench.report.formats import NOT_REPORTED
 from leukbench.runfolder import HeatMaps, RunFolder
-from leukbench.score.arrays import TrialPredictions, groups_from_split
+from leukbench.score.arrays import TrialPredictions, group_codes, groups_from_split
 from leukbench.score.comparisons import Comparison, compare
-from leukbench.score.members import ModelTrials, models_of
+from leukbench.score.file_order import FileOrder, file_order
+from leukbench.score.intervals import effective_groups
+from leukbench.score.leakage import leakage_effects
+from leukbench.score.members import ModelTrials, models_of, rankable
 from leukbench.score.metrics import comparison_metrics
 from leukbench.score.per_class import classification_report, confusion_counts
 from leukbench.score.summary import UNFINISHED, comparison_scores, standing, summarise
@@ -153,9 +157,10 @@ class Results:
 
     @cached_property
     def ranked(self) -> pd.DataFrame:
-        """Rows of `comparison` that compete, best first."""
+        """Rows of `comparison` that compete, best first; over folds, those with three or more."""
         rows = self.comparison
-        return rows[~rows["family"].isin(UNRANKED_FAMILIES) & (rows["status"] == "ok")]
+        names = {model.model for model in rankable(self.members.values())}
+        return rows[rows["model"].isin(names) & (rows["status"] == "ok")]
 
     @cached_property
     def probes(self) -> pd.DataFrame:
@@ -192,6 +197,29 @@ class Results:
         if max(shared.values(), default=0) < 2:
             return None
         return compare(trials, groups=self.groups)
+
+    @cached_property
+    def file_order(self) -> FileOrder | None:
+        """Whether errors depend on the order of files; None for fewer than two ranked models."""
+        if self.pairs is None or len(self.pairs.groups) < 2:
+            return None
+        names = set(self.pairs.groups["model"])
+        return file_order([t for t in self.trials if t.model in names], self.pairs, natural_key)
+
+    @cached_property
+    def leakage(self) -> pd.DataFrame:
+        """What a partner in training is worth to each model; empty without an audit of the split."""
+        folds = self.folder.audit.split if self.folder.audit and self.trials else ()
+        tested = self.folder.split.query("part == 'test'").groupby("fold")["image"].agg(set)
+        partnered = {fold.fold: tested[fold.fold] - set(fold.clean) for fold in folds}
+        return leakage_effects(self.trials, partnered, self.groups) if partnered else pd.DataFrame()
+
+    @cached_property
+    def effective_groups(self) -> float:
+        """Kish's effective number of groups of the test images; infinite where no group is known."""
+        if not self.groups or not self.trials:
+            return float("inf")
+        return effective_groups(group_codes(sorted({*self.predictions["image"]}), self.groups))
 
     @cached_property
     def interval_methods(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from leukbench.report.formats import (
     with_interval,
 )
 from leukbench.report.results import Results, rows_of
+from leukbench.score.intervals import MIN_GROUPS
 
 SHUFFLED = "probe_shuffled"
 
@@ -48,11 +49,14 @@ def verdict(results: Results) -> tuple[Sentence, ...]:
         ("warning", _shuffled(results)),
         ("warning", partner_sentences(results)),
         ("warning", _coverage(results)),
+        ("warning", _few_groups(results)),
         ("finding", _leader(results)),
+        ("finding", _file_order(results)),
         ("finding", _resolution(results)),
         ("finding", _reproduced(results)),
         ("note", _elsewhere(results)),
         ("note", _probe_finding(results)),
+        ("note", _scope(results)),
         ("note", _unfinished(results)),
     ]
     return tuple(Sentence(kind, text) for kind, texts in parts for text in texts)
@@ -79,7 +83,8 @@ def _coverage(results: Results) -> Iterator[str]:
         tested = joined([f"{joined(titles)} on {folds}" for folds, titles in names.items()])
         yield (
             f"Not every model was tested on all images: {tested}. Mean accuracies of different folds "
-            "compare only roughly; the paired tests take the folds that two models share."
+            "compare only roughly; the paired tests take the folds that two models share, and models "
+            "on fewer than three folds of several are not ranked."
         )
 
 
@@ -141,10 +146,20 @@ def _shuffled(results: Results) -> Iterator[str]:
             )
 
 
+def _few_groups(results: Results) -> list[str]:
+    if results.effective_groups >= MIN_GROUPS:
+        return []
+    return [
+        f"The test images come from effectively {results.effective_groups:.1f} groups: too few for "
+        "intervals that hold what they promise, so that nothing general follows from them."
+    ]
+
+
 def _leader(results: Results) -> list[str]:
     ranked = results.ranked
     if ranked.empty:
-        return ["No model is ranked: none has all of its trials with status ok."]
+        folds = " on three folds or more" if len(results.folds) > 1 else ""
+        return [f"No model is ranked: none has all of its trials with status ok{folds}."]
     best = ranked.iloc[0]
     words = _row_words(best, results)
     if len(ranked) == 1:
@@ -152,28 +167,68 @@ def _leader(results: Results) -> list[str]:
     if results.pairs is None:
         return [f"{words} has the highest accuracy; no two models share a fold to compare."]
     equal = [results.titles[name] for name in results.pairs.leaders if name != best["model"]]
-    if not equal:
+    trained = results.pairs.trained
+    of = " of these trained models" if trained else ""
+    if equal:
         return [
-            f"{words} leads: every other ranked model is worse by the paired test, "
-            "after Holm's correction."
+            f"{words} has the highest accuracy{of}; the paired test finds no significant difference "
+            f"between it and {joined(equal)} (Holm's correction)."
         ]
+    other = "one of these trained models" if trained else "ranked model"
+    worse = f"every other {other} is worse by the paired test, after Holm's correction"
+    if results.file_order and results.file_order.changes(results.pairs.leaders):
+        return [
+            f"{words} has the highest accuracy, and {worse}, as long as neighbouring files count as "
+            "independent; they are not."
+        ]
+    return [f"{words} leads: {worse}."]
+
+
+def _file_order(results: Results) -> list[str]:
+    """Whether neighbouring files are alike, and who then leads too."""
+    order, pairs = results.file_order, results.pairs
+    if order is None or pairs is None or not order.dependent:
+        return []
+    table = order.dependence
+    some = int((table["p_holm"] < order.alpha).sum())
+    text = (
+        f"The errors of {some} of {len(table)} ranked models depend on the order of files within a "
+        f"class (permutation test, smallest p {table['p_holm'].min():.2g})"
+    )
+    length = order.changes(pairs.leaders)
+    if length is None:
+        return [
+            f"{text}; with up to {max(order.leaders)} neighbours as one group no verdict changes."
+        ]
+    names = [results.titles[n] for n in order.leaders[length] if n not in pairs.leaders]
     return [
-        f"{words} has the highest accuracy; the paired test finds no significant difference between "
-        f"it and {joined(equal)} (Holm's correction)."
+        f"{text}: with runs of {length} neighbours as one group, {joined(names)} "
+        f"{'does' if len(names) == 1 else 'do'} not differ significantly from the best model either."
     ]
 
 
-def _resolution(results: Results) -> Iterator[str]:
-    """How small a difference the test images could have shown."""
+def _resolution(results: Results) -> list[str]:
+    """How small a difference the tests could have shown, after the correction that they have."""
     if results.pairs is None or len(results.ranked) < 2:
-        return
-    smallest = float(results.pairs.smallest_difference["smallest_difference"].iloc[0])
-    if smallest > 0:
-        yield (
-            "A test of two models that were chosen beforehand detects a true difference of "
-            f"{100 * smallest:.1f} points of accuracy on these test images with "
-            f"{percent(results.pairs.power, 0)} power; a smaller one may go unnoticed."
-        )
+        return []
+    smallest = float(results.pairs.smallest_difference["smallest_difference"].iloc[-1])
+    if not smallest > 0:
+        return []
+    of = "these trained models" if results.pairs.trained else "the ranked models"
+    return [
+        f"The tests between {of}, after Holm's correction, detect a true difference of "
+        f"{100 * smallest:.1f} points of accuracy with {percent(results.pairs.power, 0)} power; a "
+        "smaller one may go unnoticed."
+    ]
+
+
+def _scope(results: Results) -> list[str]:
+    if results.pairs is None or len(results.ranked) < 2 or not results.pairs.trained:
+        return []
+    return [
+        "The tests compare these trained models: with fewer than three seeds of a model they cannot "
+        "tell what other seeds would give."
+    ]
 
 
 def _published_rows(results: Results, *, same_data: bool) -> list[dict[str, Any]]:

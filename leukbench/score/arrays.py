@@ -57,6 +57,20 @@ class Arrays:
         rows: FloatArray = self.stored / self.stored.sum(axis=1, keepdims=True)
         return rows
 
+    @cached_property
+    def ranking(self) -> FloatArray:
+        """What images are ranked by, one column a class: `stored`; of two classes, both columns.
+
+        Of two classes the log-odds rank: a probability that was rounded to 1 ties what its partner,
+        close to 0, still tells apart, and each column alone would give another area.
+        """
+        if len(self.classes) != 2:
+            return self.stored
+        with np.errstate(divide="ignore"):
+            odds = np.log(self.stored[:, 1]) - np.log(self.stored[:, 0])
+        places = np.unique(odds, return_inverse=True)[1].astype(np.float64)
+        return np.column_stack([-places, places])
+
     @property
     def correct(self) -> FloatArray:
         """One for a right and zero for a wrong prediction, shape (n,)."""

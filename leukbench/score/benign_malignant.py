@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,9 +17,18 @@ from leukbench.score.arrays import (
     classes_of,
     probability_columns,
 )
-from leukbench.score.intervals import CONFIDENCE
+from leukbench.score.decisions import (
+    net_benefit,
+    predictive_interval,
+    ratio_interval,
+    sensitivity_at,
+)
+from leukbench.score.intervals import CONFIDENCE, Interval
 from leukbench.score.members import ModelTrials, models_of
+from leukbench.score.metrics import Metric
 from leukbench.score.per_class import classification_report, predictive_values
+from leukbench.score.resampling import RESAMPLES
+from leukbench.score.summary import summarise
 
 BENIGN, MALIGNANT = "benign", "malignant"
 
@@ -125,7 +135,9 @@ def benign_malignant(
     missed: float = 1.0,
     false_alarm: float = 1.0,
     prevalence: float | None = None,
+    specificity: float = 0.95,
     confidence: float = CONFIDENCE,
+    resamples: int = RESAMPLES,
 ) -> pd.DataFrame:
     """Score every model on the question that a reader of smears asks first.
 
@@ -133,71 +145,82 @@ def benign_malignant(
     ----------
     benign : str, optional
         The benign class; default the one with "benign" in its name.
-    missed, false_alarm : float
-        Costs of the two errors, see `cost_matrix`.
     prevalence : float, optional
         Share of malignant images where the model would be used, for the predictive values; default
         that of the test part.
+    specificity : float
+        At which ``sensitivity_at`` is taken, 0 to 1.
 
     Returns
     -------
     pandas.DataFrame
         One row a model: ``model``, ``benign`` (the class), ``accuracy``, ``sensitivity`` (malignant
-        found) and ``specificity`` (benign left alone) with ``_low`` and ``_high``, ``ppv``,
-        ``npv``, ``prevalence`` they are for, ``auroc``, ``expected_cost`` and
-        ``expected_cost_by_probability`` (`expected_costs`, mean over trials).
-
-    Raises
-    ------
-    leukbench.errors.UsageError
-        Where it is not clear which class is benign, or the prevalence lies outside 0..1.
+        found), ``specificity`` (benign left alone), ``ppv``, ``npv``, ``prevalence`` they are for,
+        ``lr_positive`` and ``lr_negative`` (likelihood ratios), ``auroc``, ``expected_cost`` and
+        ``expected_cost_by_probability`` (`expected_costs`, mean over trials), ``sensitivity_at``,
+        and ``net_benefit`` at the threshold that the costs imply. Shares and ratios have bounds in
+        columns ``_low`` and ``_high``. UsageError as in `find_benign` and `predictive_values`.
     """
     original = list(trials)
     views = binary_trials(original, benign)
     report = classification_report(views, groups, confidence=confidence)
-    by_class = {(row["model"], row["class"]): row for _, row in report.iterrows()}
-    costs = cost_matrix(missed, false_alarm)
-    names = {t.model: find_benign(classes_of(t.frame), benign) for t in original}
-    rows = [
-        {"model": model.model, "benign": names[model.model]}
-        | _row(
-            model,
-            by_class[model.model, MALIGNANT],
-            by_class[model.model, BENIGN],
-            costs,
-            prevalence,
-        )
-        for model in models_of(views)
-    ]
+    by_class = {(row["model"], row["class"]): row for row in report.to_dict("records")}
+    named = {t.model: find_benign(classes_of(t.frame), benign) for t in original}
+    metrics: list[Metric] = [sensitivity_at(specificity)]
+    if false_alarm > 0 and missed > 0:
+        metrics.append(net_benefit(false_alarm / (missed + false_alarm)))
+    bounds = summarise(
+        views,
+        groups,
+        metrics={m.name: m for m in metrics},
+        confidence=confidence,
+        resamples=resamples,
+    )
+    rows = []
+    for model in models_of(views):
+        malignant, rest = (by_class[model.model, name] for name in (MALIGNANT, BENIGN))
+        share = malignant["support"] / (malignant["support"] + rest["support"])
+        scores = model.mean_scores(("accuracy", "auroc"))
+        row = {"model": model.model, "benign": named[model.model], "accuracy": scores["accuracy"]}
+        row |= _shares(malignant, share if prevalence is None else prevalence)
+        row |= {"auroc": scores["auroc"]} | _spent(model, cost_matrix(missed, false_alarm))
+        rows.append(row | _bounded(bounds[bounds["model"] == model.model]))
     return pd.DataFrame(rows)
 
 
-def _row(
-    model: ModelTrials,
-    malignant: pd.Series,
-    benign: pd.Series,
-    costs: pd.DataFrame,
-    prevalence: float | None,
-) -> dict[str, float]:
-    """The scores of one model, from its rows of the classification report."""
-    scores = model.mean_scores(("accuracy", "auroc"))
+def _spent(model: ModelTrials, costs: pd.DataFrame) -> dict[str, float]:
     spent = [expected_costs(member.frame, costs) for member in model.members]
-    sensitivity, specificity = malignant["recall"], malignant["specificity"]
-    share = malignant["support"] / (malignant["support"] + benign["support"])
-    stated = share if prevalence is None else prevalence
-    ppv, npv = predictive_values(sensitivity, specificity, stated)
-    return {
-        "accuracy": scores["accuracy"],
-        "sensitivity": sensitivity,
-        "sensitivity_low": malignant["recall_low"],
-        "sensitivity_high": malignant["recall_high"],
-        "specificity": specificity,
-        "specificity_low": malignant["specificity_low"],
-        "specificity_high": malignant["specificity_high"],
-        "ppv": ppv,
-        "npv": npv,
-        "prevalence": stated,
-        "auroc": scores["auroc"],
-        "expected_cost": model.mean([cost[0] for cost in spent]),
-        "expected_cost_by_probability": model.mean([cost[1] for cost in spent]),
+    names = ("expected_cost", "expected_cost_by_probability")
+    return {name: model.mean([pair[i] for pair in spent]) for i, name in enumerate(names)}
+
+
+def _bounded(summary: pd.DataFrame) -> dict[str, float]:
+    """Value and bounds of each metric of one model as columns."""
+    row = {}
+    for of in summary.to_dict("records"):
+        for end, key in (("", "value"), ("_low", "low"), ("_high", "high")):
+            row[f"{of['metric']}{end}"] = float(of[key])
+    return row
+
+
+def _shares(malignant: Mapping[Any, Any], prevalence: float) -> dict[str, Any]:
+    """Sensitivity, specificity, and what they mean at a prevalence, with the bounds that they give."""
+    sensitivity, specificity = float(malignant["recall"]), float(malignant["specificity"])
+    found = Interval(malignant["recall_low"], malignant["recall_high"], "")
+    passed = Interval(malignant["specificity_low"], malignant["specificity_high"], "")
+    alarms, missed = (Interval(1 - i.high, 1 - i.low, "") for i in (passed, found))
+    positive, over = ratio_interval((sensitivity, found), (1 - specificity, alarms))
+    negative, under = ratio_interval((1 - sensitivity, missed), (specificity, passed))
+    ppv, npv = predictive_values(sensitivity, specificity, prevalence)
+    shares = {
+        "sensitivity": (sensitivity, found),
+        "specificity": (specificity, passed),
+        "ppv": (ppv, predictive_interval(over, prevalence)),
+        "npv": (npv, predictive_interval(under, prevalence, negative=True)),
+        "lr_positive": (positive, over),
+        "lr_negative": (negative, under),
     }
+    row: dict[str, Any] = {"prevalence": prevalence}
+    for name, (value, bounds) in shares.items():
+        row |= {name: value, f"{name}_low": bounds.low, f"{name}_high": bounds.high}
+    return row

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -32,14 +34,10 @@ def confidence_and_hit(
 
 
 def reliability(frame: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
-    """Return what a reliability diagram of one trial shows.
+    """Return what a reliability diagram of one trial shows, one row a bin of confidence.
 
-    Returns
-    -------
-    pandas.DataFrame
-        One row a bin: ``low``, ``high`` (its edges, in 0..1), ``images``, ``confidence`` (mean
-        highest probability) and ``accuracy`` (share of images whose most probable class is the true
-        one), both NaN for an empty bin.
+    ``low``, ``high`` (edges), ``images``, ``confidence`` (mean highest probability) and ``accuracy``
+    (share of images whose most probable class is the true one), both NaN for an empty bin.
 
     Raises
     ------
@@ -85,6 +83,45 @@ def expected_calibration_error(
     confidence, hit = confidence_and_hit(probabilities, truth)
     gaps = np.bincount(bin_of(confidence, bins), weights=hit - confidence, minlength=bins)
     return float(np.abs(gaps).sum() / len(truth))
+
+
+@dataclass(frozen=True)
+class CalibrationTest:
+    """A calibration error beside that of perfect calibration.
+
+    `null` is the mean ECE that the same probabilities would score on as many images if they were true,
+    `p` the share of such data sets with an ECE as large, `debiased` what is left of `ece` above `null`.
+    """
+
+    ece: float
+    null: float
+    p: float
+
+    @property
+    def debiased(self) -> float:
+        """ECE less its mean under perfect calibration, at least 0."""
+        return max(0.0, self.ece - self.null)
+
+
+def calibration_test(
+    probabilities: FloatArray,
+    truth: NDArray[np.integer],
+    bins: int = BINS,
+    draws: int = 1000,
+    seed: int = 0,
+) -> CalibrationTest:
+    """Test whether probabilities are calibrated: ECE is above 0 even where they are.
+
+    Whether the most probable class is the true one is drawn anew from the probabilities themselves
+    (Broecker and Smith 2007, doi:10.1175/WAF993.1; p with the observed one counted).
+    """
+    confidence, _ = confidence_and_hit(probabilities, truth)
+    ece = expected_calibration_error(probabilities, truth, bins)
+    inside = np.eye(bins)[bin_of(confidence, bins)]
+    hits = np.random.default_rng(seed).random((draws, len(truth))) < confidence
+    null = np.abs((hits - confidence) @ inside).sum(axis=1) / len(truth)
+    p = (1 + np.count_nonzero(null >= ece - 1e-12)) / (1 + draws)
+    return CalibrationTest(ece, float(null.mean()), float(p))
 
 
 def fit_temperature(

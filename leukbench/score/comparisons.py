@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations, product
@@ -12,7 +13,7 @@ import pandas as pd
 
 from leukbench.errors import DataError
 from leukbench.score.arrays import Groups, TrialPredictions
-from leukbench.score.members import ModelTrials, models_of
+from leukbench.score.members import ModelTrials, models_of, rankable
 from leukbench.score.pair_tests import (
     Draws,
     Folds,
@@ -23,7 +24,7 @@ from leukbench.score.pair_tests import (
     outcomes_of,
     pair_test,
 )
-from leukbench.score.paired import SWAPS, holm, smallest_mcnemar_difference, smallest_t_difference
+from leukbench.score.paired import SWAPS, holm
 from leukbench.score.ranking import letters_of_equals, rank_models
 from leukbench.score.resampling import RESAMPLES
 
@@ -34,12 +35,13 @@ PAIR_COLUMNS = (
     "model_a", "model_b", "ranked", "accuracy_a", "accuracy_b", "difference", "low", "high",
     "bootstrap_low", "bootstrap_high", "n_images", "n_folds", "only_a", "only_b", "discordance",
     "mcnemar_p", "swap_p", "t", "t_p", "test", "p", "p_holm", "different", "smallest_difference",
+    "seeds_p", "trained",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the data can tell apart, and what it could have.
+    """What the data can tell apart, and what it could have, at the two-sided level `alpha`.
 
     Attributes
     ----------
@@ -49,15 +51,17 @@ class Comparison:
         bounds of the paired cluster bootstrap, ``low`` and ``high`` the same joined with the spread
         over seeds, or from three folds on no narrower than the corrected resampled t interval.
         ``test`` names what gave ``p`` (`leukbench.score.pair_tests.pair_test`); the single tests
-        stand in ``mcnemar_p``, ``swap_p`` and ``t_p``. ``only_a`` and ``only_b`` are images that
-        only the one has right, mean over pairs of seeds. ``p_holm`` is Holm's over all pairs of
-        ranked models, and apart from those over all pairs with a probe, a control or a degenerate
-        model (``ranked`` false); ``different`` says whether it lies below alpha.
+        stand in ``mcnemar_p``, ``swap_p``, ``t_p`` and ``seeds_p``. ``trained`` says that the
+        verdict holds for these trained models alone: one has fewer than three seeds. ``only_a`` and
+        ``only_b`` are images that only the one has right, mean over pairs of seeds. ``p_holm`` is
+        Holm's over all pairs of ranked models, and apart from those over all pairs with a probe, a
+        control or a degenerate model (``ranked`` false); ``different`` says whether it lies below alpha.
         ``smallest_difference`` is what ``test`` would have found on these images with the stated
-        power at alpha, for this pair alone.
+        power at alpha, for this pair alone; NaN where nothing was tested.
     groups : pandas.DataFrame
-        Ranked models, best first: ``model``, ``title``, ``accuracy``, ``letters``, ``leads``
-        (cannot be told apart from the first). Models with a letter in common cannot be told apart.
+        Models that `rankable` takes, best first: ``model``, ``title``, ``accuracy``, ``letters``,
+        ``leads`` (cannot be told apart from the first). Models with a letter in common cannot be
+        told apart.
         Empty where two runs are compared.
     friedman, ranks, nemenyi : pandas.DataFrame
         Over the folds, of the ranked models that have all folds; see
@@ -66,7 +70,6 @@ class Comparison:
         ``basis``, ``test``, ``n_images`` (effective where there are groups), ``discordance``
         (median over the pairs), ``alpha``, ``power``, ``smallest_difference``: in a row for one
         planned pair, and one for the first step of Holm over all pairs.
-    alpha, power : float
     """
 
     pairs: pd.DataFrame
@@ -77,6 +80,12 @@ class Comparison:
     smallest_difference: pd.DataFrame
     alpha: float
     power: float
+
+    @property
+    def trained(self) -> bool:
+        """Whether verdicts hold for the trained models alone: one has fewer than three seeds."""
+        ranked = self.pairs[self.pairs["ranked"].astype(bool)]
+        return bool((ranked if len(ranked) else self.pairs)["trained"].any())
 
     @property
     def leaders(self) -> tuple[str, ...]:
@@ -91,7 +100,7 @@ def _adjusted(pairs: pd.DataFrame, alpha: float) -> pd.DataFrame:
 
 
 def _equals(models: list[ModelTrials], pairs: pd.DataFrame, alpha: float) -> pd.DataFrame:
-    ranked = [m for m in models if m.ranked]
+    ranked = rankable(models)
     names = [m.model for m in ranked]
     p = pd.DataFrame(1.0, index=names, columns=names)
     for a, b, adjusted in pairs.loc[pairs["ranked"], ["model_a", "model_b", "p_holm"]].to_numpy():
@@ -111,25 +120,20 @@ def _equals(models: list[ModelTrials], pairs: pd.DataFrame, alpha: float) -> pd.
 def _by_fold(models: list[ModelTrials]) -> pd.DataFrame:
     """Accuracy of each ranked model that has all folds: folds as rows."""
     folds = sorted({m.fold for model in models for m in model.members})
-    complete = [m for m in models if m.ranked and sorted(m.by_fold) == folds]
+    complete = [m for m in rankable(models) if sorted(m.by_fold) == folds]
     return pd.DataFrame({m.model: m.accuracies for m in complete}, index=folds)
 
 
 def _smallest(tested: list[PairTest], how: Settings) -> pd.DataFrame:
-    """What a pair of median discordance (median standard error) could have shown."""
+    """What the median pair could have shown, alone and at the first step of Holm."""
     chosen = [t for t in tested if t.row["ranked"]] or tested
-    t_tests = sorted(
-        (t.t_test for t in chosen if t.t_test is not None), key=lambda t: t.standard_error
-    )
     n = float(np.median([t.effective for t in chosen]))
-    discordance = float(np.median([float(str(t.row["discordance"])) for t in chosen]))
+    discordance = float(np.median([t.row["discordance"] for t in chosen]))
+    common = Counter(str(t.row["test"]) for t in chosen).most_common(1)[0][0]
     rows = []
     for basis, level in (("one planned pair", how.alpha), ("all pairs", how.alpha / len(chosen))):
-        if t_tests:
-            smallest = smallest_t_difference(t_tests[len(t_tests) // 2], level, how.power)
-        else:
-            smallest = smallest_mcnemar_difference(n, discordance, level, how.power)
-        rows.append((basis, chosen[0].row["test"], n, discordance, level, how.power, smallest))
+        smallest = float(np.median([t.smallest(level, how.power) for t in chosen]))
+        rows.append((basis, common, n, discordance, level, how.power, smallest))
     columns = ["basis", "test", "n_images", "discordance", "alpha", "power", "smallest_difference"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -200,11 +204,16 @@ def compare(
     """
     how = Settings(alpha, power, resamples, seed)
     if trials_b is None:
-        models = sorted(models_of(trials_a), key=lambda m: (not m.ranked, -m.accuracies.mean()))
+        models = models_of(trials_a)
+        first = {m.model for m in rankable(models)}
+        models.sort(key=lambda m: (m.model not in first, -m.accuracies.mean()))
         chosen = list(combinations(range(len(models)), 2))
     else:
         models, chosen = _two_runs(trials_a, trials_b, labels)
+    ranked = {m.model for m in rankable(models)}
     tested = list(_tested(outcomes_of(models, groups), chosen, how))
+    for test in tested:
+        test.row["ranked"] = {test.row["model_a"], test.row["model_b"]} <= ranked
     if not tested:
         raise DataError(
             "There are no two models with a fold in common: run at least two models on one split."

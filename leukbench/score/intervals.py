@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import norm
@@ -14,6 +14,10 @@ from leukbench.score.arrays import FloatArray, IntArray
 
 CONFIDENCE = 0.95
 
+MIN_GROUPS = 10
+"""Effective groups below which an interval may be too narrow, so that nothing is concluded from it."""
+
+_LARGEST_Z = 30.0
 _ROUNDING = 1e-12
 """Below this, numbers that should be equal differ by floating point alone."""
 
@@ -38,45 +42,113 @@ def wilson(successes: float, n: float, confidence: float = CONFIDENCE) -> tuple[
     >>> [round(float(bound), 4) for bound in wilson(81, 263)]
     [0.2553, 0.3662]
     """
-    low, high = proportion_confint(successes, n, alpha=1 - confidence, method="wilson")
+    return _wilson(successes, n, alpha=1 - confidence)
+
+
+def _wilson(successes: float, n: float, alpha: float) -> tuple[float, float]:
+    low, high = proportion_confint(successes, n, alpha=alpha, method="wilson")
     return max(0.0, float(low)), min(1.0, float(high))
 
 
-def design_effect(values: FloatArray, groups: IntArray) -> float:
-    """Return how many times the variance of a mean grows because images come in groups.
+@dataclass(frozen=True)
+class Clusters:
+    """How much the groups of the images cost the mean of one value an image.
 
-    The between-groups (linearised) variance of the mean over the variance that independent images
-    of the same values would give (Kish 1965, "Survey Sampling"; Rao and Scott 1992,
-    doi:10.2307/2532311).
-
-    `values` and `groups` hold one value and one group number an image. At least 1; where the values
-    do not vary, images in a group on average.
+    Attributes
+    ----------
+    variance : float
+        Of the mean: grouped jackknife, which gives large groups their leverage.
+    design_effect : float
+        That over the variance which independent images of the same values would give (Kish 1965,
+        "Survey Sampling"; Rao and Scott 1992, doi:10.2307/2532311), at least 1. Where the values do
+        not vary, images in a group on average.
+    freedom : float
+        Degrees of freedom for t: groups that count, less one. Groups count by Kish's effective number,
+        (sum n_g)^2 / sum n_g^2, or by twice the number that carry the variance,
+        (sum e_g^2)^2 / sum e_g^4 over the jackknife's deviations e_g, whichever is smaller: where one
+        patient holds most errors, his share is known from one patient. Where no two errors share a
+        group, Kish's number counts alone. Infinite where the groups cost nothing.
     """
-    n_groups = int(groups.max()) + 1
-    if n_groups == len(values):
-        return 1.0
+
+    variance: float
+    design_effect: float
+    freedom: float
+
+
+def effective_groups(groups: IntArray) -> float:
+    """Kish's effective number of groups, (sum n_g)^2 / sum n_g^2."""
+    return float(len(groups) ** 2 / (np.bincount(groups) ** 2).sum())
+
+
+def clusters(values: FloatArray, groups: IntArray, strata: IntArray | None = None) -> Clusters:
+    """Measure the dependence of `values` within `groups`, one number each an image.
+
+    With `strata`, such as true classes, what sets their means apart is no dependence within groups.
+    """
+    sizes = np.bincount(groups)
+    n, n_groups = len(values), len(sizes)
+    effective = effective_groups(groups)
     rest = values - values.mean()
-    independent = float((rest**2).sum())
-    if independent < _ROUNDING or n_groups == 1:
-        return len(values) / n_groups
-    by_group = np.bincount(groups, weights=rest)
-    return max(1.0, n_groups / (n_groups - 1) * float((by_group**2).sum()) / independent)
+    if strata is not None:
+        means = np.bincount(strata, weights=values) / np.maximum(np.bincount(strata), 1)
+        rest = values - means[strata]
+    squares = float((rest**2).sum())
+    if squares < _ROUNDING or n_groups == 1:
+        return Clusters(0.0, n / effective, effective - 1)
+    deviations = np.bincount(groups, weights=rest) / (1 - sizes / n)
+    spread = (n_groups - 1) / n_groups * float((deviations**2).sum())
+    if n_groups < n and spread <= squares:
+        return Clusters(squares / n**2, 1.0, np.inf)
+    effect = spread / squares if n_groups < n else 1.0
+    carrying = _carrying(deviations)
+    # as many groups as images carry the errors: no two of them share a group
+    together = n_groups == n or carrying < 0.9 * _carrying(rest)
+    freedom = min(effective, 2 * carrying) if together else effective
+    return Clusters(spread / n**2, effect, freedom - 1)
+
+
+def _carrying(deviations: FloatArray) -> float:
+    """How many of the deviations make up their sum of squares."""
+    return float((deviations**2).sum()) ** 2 / float((deviations**4).sum())
+
+
+def t_over_z(freedom: float, confidence: float = CONFIDENCE) -> float:
+    """How many times as wide an interval grows by taking t for z; infinite without freedom."""
+    if freedom <= 0:
+        return np.inf
+    level = (1 + confidence) / 2
+    return float(student.ppf(level, freedom) / norm.ppf(level))
 
 
 def proportion_interval(
-    values: FloatArray, groups: IntArray, confidence: float = CONFIDENCE
+    values: FloatArray,
+    groups: IntArray,
+    confidence: float = CONFIDENCE,
+    strata: IntArray | None = None,
 ) -> Interval:
     """Return Wilson's interval of a mean of values in 0..1, one value an image.
 
     With several trials on the same images, the value of an image is its mean over the trials: the
-    number of images stays what it is. With groups, `n` is divided by the design effect (Korn and
-    Graubard 1998, Survey Methodology 24:193-201, who do so for exact limits).
+    images stay as many as they are, and count as what the variance of those means is worth. With
+    groups, `n` is divided by the design effect and t stands for z (Korn and Graubard 1998, Survey
+    Methodology 24:193-201, who do so for exact limits).
     """
-    effect = design_effect(values, groups)
-    n = len(values) / effect
-    low, high = wilson(float(values.mean()) * n, n, confidence)
-    method = "Wilson" if effect == 1.0 else f"Wilson, design effect {effect:.2f}"
-    return Interval(low, high, method)
+    mean, n = float(values.mean()), float(len(values))
+    squares = float(((values - mean) ** 2).sum())
+    if squares > _ROUNDING and not np.isin(values, (0.0, 1.0)).all():
+        n *= n * mean * (1 - mean) / squares
+    if len(values) == (n_groups := int(groups.max()) + 1):
+        low, high = wilson(mean * n, n, confidence)
+        return Interval(low, high, "Wilson")
+    cost = clusters(values, groups, strata)
+    if n_groups == 1 or cost.freedom <= 0:
+        return Interval(0.0, 1.0, "one group: nothing is known")
+    t = float(student.ppf((1 + confidence) / 2, cost.freedom))
+    n /= cost.design_effect
+    low, high = _wilson(mean * n, n, alpha=2 * float(norm.sf(min(t, _LARGEST_Z))))
+    if np.isinf(cost.freedom):
+        return Interval(low, high, "Wilson")
+    return Interval(low, high, f"Wilson, design effect {cost.design_effect:.2f} and t")
 
 
 def percentile_interval(resamples: FloatArray, confidence: float = CONFIDENCE) -> Interval:
@@ -91,6 +163,27 @@ def percentile_interval(resamples: FloatArray, confidence: float = CONFIDENCE) -
     tail = (1 - confidence) / 2
     low, high = np.quantile(exists, [tail, 1 - tail])
     return Interval(float(low), float(high), "cluster bootstrap")
+
+
+def widened(interval: Interval, value: float, factor: float) -> Interval:
+    """Multiply the distances of both bounds from `value`."""
+    low, high = (value + factor * (bound - value) for bound in (interval.low, interval.high))
+    return replace(interval, low=low, high=high)
+
+
+def few_groups(groups: IntArray, confidence: float = CONFIDENCE) -> float:
+    """By how much a cluster bootstrap is too narrow: t with Kish's number of groups over z.
+
+    Resampling G groups gives (G - 1) / G of their variance besides. 1 for images without groups.
+    """
+    sizes = np.bincount(groups)
+    if len(sizes) == len(groups):
+        return 1.0
+    if len(sizes) == 1:
+        return np.inf
+    return t_over_z(effective_groups(groups) - 1, confidence) * float(
+        np.sqrt(len(sizes) / (len(sizes) - 1))
+    )
 
 
 def with_seed_spread(
@@ -144,17 +237,52 @@ def with_seed_spread(
 
 
 @dataclass(frozen=True)
-class CorrectedT:
-    """Result of a corrected resampled t-test; `p` is two-sided."""
+class TTest:
+    """Result of a two-sided t-test of a mean against zero."""
 
     mean: float
     standard_error: float
     t: float
-    freedom: int
+    freedom: float
     p: float
 
 
-def corrected_resampled_t(values: FloatArray, test_to_train: float) -> CorrectedT:
+def t_test(mean: float, standard_error: float, freedom: float) -> TTest:
+    """Return the t-test of `mean`; without spread, p is 1 for a mean of zero and 0 otherwise."""
+    if standard_error < _ROUNDING:
+        if abs(mean) < _ROUNDING:
+            return TTest(mean, 0.0, 0.0, freedom, 1.0)
+        return TTest(mean, 0.0, float(np.copysign(np.inf, mean)), freedom, 0.0)
+    t = mean / standard_error
+    p = 2 * float(student.sf(abs(t), freedom)) if freedom > 0 else 1.0
+    return TTest(mean, standard_error, t, freedom, p)
+
+
+def seed_aware_t(difference: float, cost: Clusters, by_seed: Sequence[Sequence[float]]) -> TTest:
+    """Test a difference of two models on one split, other images and other seeds being possible.
+
+    The variance is that over groups of images plus ``s^2 / S`` of each model, s being the spread of its
+    S seeds; degrees of freedom are Satterthwaite's (1946, doi:10.2307/3002019).
+
+    Parameters
+    ----------
+    cost : Clusters
+        Of the difference, image by image, mean over seeds.
+    by_seed : sequence of sequence of float
+        The accuracy of each model with each of its seeds.
+    """
+    parts = [(cost.variance, cost.freedom)]
+    parts += [(float(np.var(s, ddof=1)) / len(s), len(s) - 1) for s in by_seed if len(s) > 1]
+    total = sum(variance for variance, _ in parts)
+    parts = [(variance, freedom) for variance, freedom in parts if variance > 0]
+    if any(freedom <= 0 for _, freedom in parts):
+        return t_test(difference, float(np.sqrt(total)), 0.0)
+    uncertain = sum(variance**2 / freedom for variance, freedom in parts)
+    freedom = total**2 / uncertain if uncertain > 0 else np.inf
+    return t_test(difference, float(np.sqrt(total)), freedom)
+
+
+def corrected_resampled_t(values: FloatArray, test_to_train: float) -> TTest:
     """Test a mean over folds against zero, folds not being independent.
 
     Folds share training images, so the variance of their mean is ``(1/J + n_test/n_train) s^2``
@@ -169,20 +297,11 @@ def corrected_resampled_t(values: FloatArray, test_to_train: float) -> Corrected
         images and are no resamples in the paper's sense. At least two.
     test_to_train : float
         Images tested on over images trained on.
-
-    Where the values do not vary, p is 1 for a mean of zero and 0 otherwise.
     """
     folds = len(values)
     mean = float(values.mean())
     error = float(np.sqrt((1 / folds + test_to_train) * values.var(ddof=1)))
-    if error < _ROUNDING:
-        if abs(mean) < _ROUNDING:
-            return CorrectedT(mean, 0.0, 0.0, folds - 1, 1.0)
-        return CorrectedT(mean, 0.0, float(np.copysign(np.inf, mean)), folds - 1, 0.0)
-    statistic = mean / error
-    return CorrectedT(
-        mean, error, statistic, folds - 1, 2 * float(student.sf(abs(statistic), folds - 1))
-    )
+    return t_test(mean, error, folds - 1)
 
 
 def corrected_resampled_interval(

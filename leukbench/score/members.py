@@ -11,10 +11,13 @@ import numpy as np
 from leukbench.errors import DataError
 from leukbench.records import UNRANKED_FAMILIES
 from leukbench.score.arrays import Arrays, FloatArray, TrialPredictions
-from leukbench.score.metrics import scores_of
+from leukbench.score.metrics import Chosen, chosen, scores_of
 
 MIN_FOLDS = 3
 """From so many folds on, the spread over folds is estimated; below, images are all there is."""
+
+MIN_SEEDS = 3
+"""With fewer seeds than that the spread over seeds is a guess: verdicts hold for the trained models."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +66,13 @@ class ModelTrials:
         """Accuracy on each fold, mean over seeds."""
         return self.per_fold([m.arrays.correct.mean() for m in self.members])
 
-    def scores(self, metrics: Iterable[str]) -> dict[str, list[float]]:
+    def scores(self, metrics: Chosen) -> dict[str, list[float]]:
         """The values of each metric, one a trial."""
-        names = tuple(metrics)
-        by_trial = [scores_of(member.arrays, names) for member in self.members]
-        return {name: [scores[name] for scores in by_trial] for name in names}
+        found = chosen(metrics)
+        by_trial = [scores_of(member.arrays, found) for member in self.members]
+        return {name: [scores[name] for scores in by_trial] for name in found}
 
-    def mean_scores(self, metrics: Iterable[str]) -> dict[str, float]:
+    def mean_scores(self, metrics: Chosen) -> dict[str, float]:
         """The mean of each metric, as `mean` takes it."""
         return {name: self.mean(values) for name, values in self.scores(metrics).items()}
 
@@ -137,6 +140,13 @@ def models_of(trials: Iterable[TrialPredictions]) -> list[ModelTrials]:
         status = "degenerate" if any(t.status == "degenerate" for t in own) else "ok"
         models.append(ModelTrials(name, own[0].title, own[0].family, status, tuple(own)))
     return models
+
+
+def rankable(models: Iterable[ModelTrials]) -> list[ModelTrials]:
+    """The models that compete; of a cross-validated run, those on three folds or more."""
+    models = list(models)
+    several = len({m.fold for model in models for m in model.members}) > 1
+    return [m for m in models if m.ranked and (not several or len(m.by_fold) >= MIN_FOLDS)]
 
 
 def _check_same_test(trial: TrialPredictions, other: TrialPredictions) -> None:

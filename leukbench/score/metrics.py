@@ -9,7 +9,7 @@ for AUROC and average precision alone: it takes a second, and a gate on counts n
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -150,7 +150,7 @@ def _mean_of_classes(a: Arrays, score: Callable[..., float], exists: NDArray[np.
     if not exists.any():
         return float("nan")
     truth = (a.truth[:, None] == np.flatnonzero(exists)).astype(np.int64)
-    shown = a.stored[:, exists]
+    shown = a.ranking[:, exists]
     if truth.shape[1] == 1:
         truth, shown = truth[:, 0], shown[:, 0]
     # the arrays were checked when they were made: scikit-learn need not look again, trial by trial
@@ -221,7 +221,7 @@ _BUILT_IN: tuple[Metric, ...] = (
     Auroc(
         name="auroc", title="AUROC", in_comparison=True,
         definition="Area under the ROC curve, each class against the rest, macro, ties counting half "
-        "(Hand and Till 2001, doi:10.1023/A:1010920819831).",
+        "(Hand and Till 2001, doi:10.1023/A:1010920819831); of two classes that of the log-odds.",
     ),
     AveragePrecision(
         name="average_precision", title="Average precision",
@@ -250,33 +250,43 @@ _BUILT_IN: tuple[Metric, ...] = (
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _BUILT_IN}
 """All metrics by name, in the order of the tables."""
 
+Chosen = Mapping[str, Metric] | Iterable[str]
+"""Metrics by name, or names of some of `METRICS`."""
+
+
+def chosen(metrics: Chosen) -> dict[str, Metric]:
+    """Look up metrics that are given by name alone."""
+    if isinstance(metrics, Mapping):
+        return dict(metrics)
+    return {name: METRICS[name] for name in metrics}
+
 
 def comparison_metrics() -> tuple[str, ...]:
     """Names of the scores that are columns of ``comparison.csv``, in its order."""
     return tuple(name for name, metric in METRICS.items() if metric.in_comparison)
 
 
-def scores_of(a: Arrays, metrics: Iterable[str] = METRICS) -> dict[str, float]:
+def scores_of(a: Arrays, metrics: Chosen = METRICS) -> dict[str, float]:
     """Score one trial; NaN where a score does not exist or needs probabilities that are missing."""
     return {
         name: float("nan")
-        if a.probabilities is None and METRICS[name].needs_probabilities
-        else METRICS[name].of_trial(a)
-        for name in metrics
+        if a.probabilities is None and metric.needs_probabilities
+        else metric.of_trial(a)
+        for name, metric in chosen(metrics).items()
     }
 
 
-def resampled_scores(sample: Resampled, metrics: Iterable[str]) -> dict[str, FloatArray]:
+def resampled_scores(sample: Resampled, metrics: Chosen) -> dict[str, FloatArray]:
     """Score one trial under every resample: an array of shape (resamples,) a metric."""
     return {
         name: np.full(sample.weights.shape[1], np.nan)
-        if sample.a.probabilities is None and METRICS[name].needs_probabilities
-        else METRICS[name].of_resamples(sample)
-        for name in metrics
+        if sample.a.probabilities is None and metric.needs_probabilities
+        else metric.of_resamples(sample)
+        for name, metric in chosen(metrics).items()
     }
 
 
-def trial_scores(frame: pd.DataFrame, metrics: Iterable[str] = METRICS) -> dict[str, float]:
+def trial_scores(frame: pd.DataFrame, metrics: Chosen = METRICS) -> dict[str, float]:
     """Score a prediction frame (see `leukbench.score.arrays.TrialPredictions`).
 
     Raises

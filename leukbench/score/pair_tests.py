@@ -1,22 +1,42 @@
-"""Every test on one pair of models, on the table of who is right on which image."""
+"""Every test on one pair of models, on the table of who is right on which image.
+
+The largest p decides:
+
+====================  =============================================================================
+one split             exact McNemar where each model has one seed and no image has a group, else the
+                      swap of groups of the difference, mean over seeds
+... several seeds     and a t-test whose variance is that over groups of images plus s^2 / S of each
+                      model (`seed_aware_t`): other seeds would give other models
+two folds of several  nothing: two folds cannot tell what other training parts would give, and a model
+                      on two folds must not have an easier test than one on five
+three folds or more   the swap of groups and the corrected resampled t-test: the t-test knows that
+                      other training parts give other models, the swap how few images differ
+====================  =============================================================================
+
+A model of which all seeds predict the same counts as one seed.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leukbench.score.arrays import FloatArray, Groups, IntArray, group_codes
 from leukbench.score.intervals import (
-    CorrectedT,
     Interval,
+    TTest,
+    clusters,
     corrected_resampled_interval,
     corrected_resampled_t,
-    design_effect,
+    few_groups,
+    seed_aware_t,
+    widened,
     with_seed_spread,
 )
-from leukbench.score.members import MIN_FOLDS, ModelTrials
+from leukbench.score.members import MIN_FOLDS, MIN_SEEDS, ModelTrials
 from leukbench.score.paired import (
     bootstrap_accuracies,
     mcnemar_over_seeds,
@@ -28,7 +48,9 @@ from leukbench.score.paired import (
 
 MCNEMAR = "exact McNemar"
 SWAP = "swap of groups"
+SEEDS = "swap of groups and t over seeds"
 CORRECTED_T = "corrected resampled t and swap of groups"
+TOO_FEW_FOLDS = "none: fewer than three folds"
 
 Folds = frozenset[int]
 _BOUNDS = (-1.0, 1.0)
@@ -69,14 +91,26 @@ class Outcomes:
         """Accuracy on each of `folds`, mean over seeds."""
         return np.array([self.mean[model, self.fold == fold].mean() for fold in sorted(folds)])
 
+    @property
+    def n_folds(self) -> int:
+        """Folds on which any model was tested."""
+        return len(np.unique(self.fold))
+
+    def seeds(
+        self, model: int, at: NDArray[np.intp]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Right and wrong on the columns `at`, one row a seed; one row where all seeds agree."""
+        right, wrong = self.right[model][:, at], self.wrong[model][:, at]
+        tested = (right + wrong).any(axis=1)
+        right, wrong = right[tested], wrong[tested]
+        if (right == right[0]).all() and (wrong == wrong[0]).all():
+            return right[:1], wrong[:1]
+        return right, wrong
+
     def by_seed(self, model: int, at: NDArray[np.intp]) -> list[float]:
         """Accuracy with each seed that was tested on all columns `at`."""
-        right, tested = self.right[model][:, at], self.tested(model, at)
-        return [float(row.mean()) for row in right[tested.all(axis=1)]]
-
-    def tested(self, model: int, at: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Whether each seed (rows) was tested on each of the columns `at`."""
-        return (self.right[model][:, at] + self.wrong[model][:, at]) > 0
+        right, wrong = self.seeds(model, at)
+        return [float(row.mean()) for row in right[((right + wrong) > 0).all(axis=1)]]
 
 
 def outcomes_of(models: list[ModelTrials], groups: Groups | None) -> Outcomes:
@@ -153,86 +187,110 @@ class Settings:
 
 @dataclass(frozen=True)
 class PairTest:
-    """One row of the table of pairs, with what the smallest difference is computed from.
+    """One row of the table of pairs, and what the smallest detectable difference depends on.
 
-    `t_test` is None below three folds; `effective` counts images over the design effect.
+    `effective` counts images over the design effect of the difference.
     """
 
-    row: dict[str, object]
-    t_test: CorrectedT | None
+    row: dict[str, Any]
+    over_seeds: TTest | None
+    over_folds: TTest | None
     effective: float
+
+    def smallest(self, alpha: float, power: float) -> float:
+        """The smallest difference that the deciding test would find with this power at `alpha`."""
+        if self.row["test"] == TOO_FEW_FOLDS:
+            return float("nan")
+        if self.over_folds:
+            return smallest_t_difference(self.over_folds, alpha, power)
+        discordance = self.row["discordance"]
+        by_images = smallest_mcnemar_difference(self.effective, discordance, alpha, power)
+        if self.over_seeds:
+            return max(by_images, smallest_t_difference(self.over_seeds, alpha, power))
+        return by_images
 
 
 def pair_test(
     outcomes: Outcomes, a: int, b: int, folds: Folds, draws: Draws, how: Settings
 ) -> PairTest:
-    """Test model `a` against model `b` on the folds that both have.
-
-    From three folds on, both the corrected resampled t-test and the swap of groups must find the
-    difference, so the larger p counts: the t-test knows that other training parts give other
-    models, but on a handful of folds that happen to agree it finds anything; the swap knows how few
-    images differ. Below three folds it is exact McNemar, or the swap of groups where images come in
-    groups.
-    """
-    model_a, model_b = outcomes.models[a], outcomes.models[b]
-    at, images = draws.at, outcomes.image[draws.at]
-    seeds_a, seeds_b = (outcomes.tested(m, at).any(axis=1) for m in (a, b))
-    only_a, only_b, mcnemar_p = mcnemar_over_seeds(
-        outcomes.right[a][seeds_a][:, at], outcomes.wrong[a][seeds_a][:, at],
-        outcomes.right[b][seeds_b][:, at], outcomes.wrong[b][seeds_b][:, at],
-    )  # fmt: skip
-    n_images = len(np.unique(images))
-    if n_images < len(at):
-        mcnemar_p = np.nan  # repeated folds test an image several times: no independent pairs
+    """Test model `a` against model `b` on the folds that both have, as the module says."""
+    at = draws.at
     gap = outcomes.mean[a, at] - outcomes.mean[b, at]
-    column_a, column_b = draws.column[a], draws.column[b]
-    swapped = swap_p(draws.swapped[:, column_a], draws.swapped[:, column_b], float(gap.sum()))
-    resampled = draws.bootstrap[:, column_a] - draws.bootstrap[:, column_b]
-    tails = (how.alpha / 2, 1 - how.alpha / 2)
-    lower, upper = np.quantile(resampled, tails)
-    boot = Interval(float(lower), float(upper), "paired cluster bootstrap")
-    accuracy_a, accuracy_b = outcomes.per_fold(a, folds), outcomes.per_fold(b, folds)
-    gaps = accuracy_a - accuracy_b
+    accuracies = [outcomes.per_fold(model, folds) for model in (a, b)]
+    gaps = accuracies[0] - accuracies[1]
     difference = float(gaps.mean())
-    discordance = (only_a + only_b) / len(at)
-    effective = len(at) / design_effect(gap, draws.group)
-    t_test = None
-    if len(folds) >= MIN_FOLDS:
-        share = (model_a.test_to_train + model_b.test_to_train) / 2
-        t_test = corrected_resampled_t(gaps, share)
-        test, p = CORRECTED_T, max(t_test.p, swapped)
-        over_folds = corrected_resampled_interval(gaps, share, _BOUNDS, 1 - how.alpha)
-        low = float(np.fmin(over_folds.low, boot.low))
-        high = float(np.fmax(over_folds.high, boot.high))
-        smallest = smallest_t_difference(t_test, how.alpha, how.power)
+    cost = clusters(gap, draws.group)
+    by_seed = [outcomes.by_seed(model, at) for model in (a, b)]
+    share = (outcomes.models[a].test_to_train + outcomes.models[b].test_to_train) / 2
+    over_folds = corrected_resampled_t(gaps, share) if len(folds) >= MIN_FOLDS else None
+    over_seeds = seed_aware_t(difference, cost, by_seed) if max(map(len, by_seed)) > 1 else None
+    images = _image_tests(outcomes, a, b, draws, float(gap.sum()))
+    boot = _bootstrap(draws, a, b, difference, how.alpha)
+    if over_folds:
+        wide = corrected_resampled_interval(gaps, share, _BOUNDS, 1 - how.alpha)
+        low, high = float(np.fmin(wide.low, boot.low)), float(np.fmax(wide.high, boot.high))
+        test, p = CORRECTED_T, max(over_folds.p, images["swap_p"])
     else:
-        test, p = (SWAP, swapped) if draws.group.max() + 1 < len(at) else (MCNEMAR, mcnemar_p)
-        by_seed = [outcomes.by_seed(m, at) for m in (a, b)]
         joined = with_seed_spread(difference, boot, by_seed, _BOUNDS, 1 - how.alpha)
         low, high = joined.low, joined.high
-        smallest = smallest_mcnemar_difference(effective, discordance, how.alpha, how.power)
-    row: dict[str, object] = {
-        "model_a": model_a.model,
-        "model_b": model_b.model,
-        "ranked": model_a.ranked and model_b.ranked,
-        "accuracy_a": float(accuracy_a.mean()),
-        "accuracy_b": float(accuracy_b.mean()),
+        test, p = _on_one_split(images, over_seeds, draws)
+        if outcomes.n_folds > 1:
+            test, p = TOO_FEW_FOLDS, 1.0
+    row = {
+        "model_a": outcomes.models[a].model,
+        "model_b": outcomes.models[b].model,
+        "ranked": outcomes.models[a].ranked and outcomes.models[b].ranked,
+        "accuracy_a": float(accuracies[0].mean()),
+        "accuracy_b": float(accuracies[1].mean()),
         "difference": difference,
         "low": low,
         "high": high,
         "bootstrap_low": boot.low,
         "bootstrap_high": boot.high,
-        "n_images": n_images,
         "n_folds": len(folds),
-        "only_a": only_a,
-        "only_b": only_b,
-        "discordance": discordance,
-        "mcnemar_p": mcnemar_p,
-        "swap_p": swapped,
-        "t": np.nan if t_test is None else t_test.t,
-        "t_p": np.nan if t_test is None else t_test.p,
+        "t": over_folds.t if over_folds else np.nan,
+        "t_p": over_folds.p if over_folds else np.nan,
         "test": test,
         "p": p,
-        "smallest_difference": smallest,
+        "seeds_p": over_seeds.p if over_seeds else np.nan,
+        "trained": not over_folds and min(len(outcomes.right[m]) for m in (a, b)) < MIN_SEEDS,
     }
-    return PairTest(row, t_test, effective)
+    tested = PairTest(row | images, over_seeds, over_folds, len(at) / cost.design_effect)
+    tested.row["smallest_difference"] = tested.smallest(how.alpha, how.power)
+    return tested
+
+
+def _image_tests(
+    outcomes: Outcomes, a: int, b: int, draws: Draws, observed: float
+) -> dict[str, float]:
+    at = draws.at
+    swapped_a, swapped_b = (draws.swapped[:, draws.column[model]] for model in (a, b))
+    only_a, only_b, p = mcnemar_over_seeds(*outcomes.seeds(a, at), *outcomes.seeds(b, at))
+    n_images = len(np.unique(outcomes.image[at]))
+    return {
+        "n_images": n_images,
+        "only_a": only_a,
+        "only_b": only_b,
+        "discordance": (only_a + only_b) / len(at),
+        # repeated folds test an image several times: no independent pairs
+        "mcnemar_p": p if n_images == len(at) else np.nan,
+        "swap_p": swap_p(swapped_a, swapped_b, observed),
+    }
+
+
+def _bootstrap(draws: Draws, a: int, b: int, difference: float, alpha: float) -> Interval:
+    resampled = draws.bootstrap[:, draws.column[a]] - draws.bootstrap[:, draws.column[b]]
+    low, high = np.quantile(resampled, (alpha / 2, 1 - alpha / 2))
+    bounds = Interval(float(low), float(high), "paired cluster bootstrap")
+    return widened(bounds, difference, few_groups(draws.group, 1 - alpha))
+
+
+def _on_one_split(
+    images: dict[str, float], over_seeds: TTest | None, draws: Draws
+) -> tuple[str, float]:
+    """Name and p of the test that decides."""
+    if over_seeds:
+        return SEEDS, max(images["swap_p"], over_seeds.p)
+    if draws.group.max() + 1 < len(draws.at):
+        return SWAP, images["swap_p"]
+    return MCNEMAR, images["mcnemar_p"]

@@ -17,7 +17,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from leukbench.score.arrays import FloatArray, IntArray
-from leukbench.score.intervals import CorrectedT
+from leukbench.score.intervals import TTest
 from leukbench.score.resampling import weight_chunks
 
 SWAPS = 9999
@@ -168,7 +168,7 @@ def smallest_mcnemar_difference(
     return float(brentq(surplus, 1e-9, 1.0, xtol=1e-12))
 
 
-def smallest_t_difference(test: CorrectedT, alpha: float = 0.05, power: float = 0.8) -> float:
+def smallest_t_difference(test: TTest, alpha: float = 0.05, power: float = 0.8) -> float:
     """Return the difference that the corrected resampled t-test would probably find.
 
     ``(t_alpha/2 + t_beta) SE`` with the test's own standard error and degrees of freedom (the usual

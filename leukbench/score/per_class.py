@@ -29,12 +29,7 @@ def predictive_values(
 
     Bayes' theorem (Altman and Bland 1994, doi:10.1136/bmj.309.6947.102).
 
-    NaN where nothing would be called positive (negative).
-
-    Raises
-    ------
-    leukbench.errors.UsageError
-        Where the prevalence lies outside 0..1.
+    NaN where nothing would be called positive (negative); UsageError for a prevalence outside 0..1.
 
     Examples
     --------
@@ -175,13 +170,7 @@ def _at_prevalence(report: pd.DataFrame, prevalence: Mapping[str, float]) -> pd.
             f"The prevalence is given for {unknown[0]!r}, which is no class: name one of them."
         )
     stated = report["class"].map(dict(prevalence)).astype(np.float64)
-    values = np.full((len(report), 2), np.nan)
-    for row in np.flatnonzero(stated.notna()):
-        values[row] = predictive_values(
-            float(report["recall"].iloc[row]),
-            float(report["specificity"].iloc[row]),
-            float(stated.iloc[row]),
-        )
-    return report.assign(
-        prevalence=stated, ppv_at_prevalence=values[:, 0], npv_at_prevalence=values[:, 1]
-    )
+    rows = zip(report["recall"], report["specificity"], stated, strict=True)
+    values = [(np.nan, np.nan) if np.isnan(p) else predictive_values(r, s, p) for r, s, p in rows]
+    ppv, npv = zip(*values, strict=True)
+    return report.assign(prevalence=stated, ppv_at_prevalence=ppv, npv_at_prevalence=npv)

@@ -90,7 +90,7 @@ class Resampled:
     def ranking(self) -> tuple[FloatArray, FloatArray]:
         """Macro AUROC and macro average precision, each of shape (resamples,)."""
         pairs = [
-            _ranking_scores(self.a.stored[:, c], self.a.truth == c, self.groups, self.weights)
+            _ranking_scores(self.a.ranking[:, c], self.a.truth == c, self.groups, self.weights)
             for c in np.unique(self.a.truth)
         ]
         areas, precisions = (np.array(scores) for scores in zip(*pairs, strict=True))

@@ -9,16 +9,26 @@ import numpy as np
 import pandas as pd
 
 from leukbench.score.arrays import FloatArray, Groups, IntArray, TrialPredictions, group_codes
+from leukbench.score.calibration import calibration_test
 from leukbench.score.intervals import (
     CONFIDENCE,
     Interval,
     corrected_resampled_interval,
+    few_groups,
     percentile_interval,
     proportion_interval,
+    widened,
     with_seed_spread,
 )
 from leukbench.score.members import MIN_FOLDS, ModelTrials, models_of
-from leukbench.score.metrics import METRICS, comparison_metrics, resampled_scores
+from leukbench.score.metrics import (
+    METRICS,
+    Chosen,
+    Metric,
+    chosen,
+    comparison_metrics,
+    resampled_scores,
+)
 from leukbench.score.resampling import RESAMPLES, Resampled, Weights, weight_chunks
 
 UNFINISHED = ("failed", "timeout", "out-of-memory")
@@ -57,17 +67,27 @@ def proportion_over_trials(
     image_values : tuple
         The distinct images that the proportion is of, and in what share of trials each counted.
     """
-    bounds = (0.0, 1.0)
     images, shares = image_values
     if not len(images):
         return Interval(np.nan, np.nan, "no image")
     over_images = proportion_interval(shares, group_codes(images, groups), confidence)
     folds = model.per_fold(values)
     folds = folds[~np.isnan(folds)]
+    return joined(folds, over_images, model.by_seed(values), model.test_to_train, confidence)
+
+
+def joined(
+    folds: FloatArray,
+    over_images: Interval,
+    by_seed: Sequence[float],
+    test_to_train: float,
+    confidence: float = CONFIDENCE,
+) -> Interval:
+    """Join the interval of a proportion over images with the spread over seeds, or over folds."""
+    bounds = (0.0, 1.0)
     if len(folds) < MIN_FOLDS:
-        by_seed = [model.by_seed(values)]
-        return with_seed_spread(float(folds.mean()), over_images, by_seed, bounds, confidence)
-    over_folds = corrected_resampled_interval(folds, model.test_to_train, bounds, confidence)
+        return with_seed_spread(float(folds.mean()), over_images, [by_seed], bounds, confidence)
+    over_folds = corrected_resampled_interval(folds, test_to_train, bounds, confidence)
     return Interval(
         float(np.fmin(over_folds.low, over_images.low)),
         float(np.fmax(over_folds.high, over_images.high)),
@@ -95,7 +115,7 @@ class _Bootstrap:
             self.kept[fold] = codes, list(chunks)
         return self.kept[fold]
 
-    def means(self, model: ModelTrials, metrics: Sequence[str]) -> dict[str, FloatArray]:
+    def means(self, model: ModelTrials, metrics: Mapping[str, Metric]) -> dict[str, FloatArray]:
         """Mean over seeds, then folds, of every score under every resample of the groups.
 
         All seeds of a fold see the same resample. Folds are drawn one by one: they share no image.
@@ -115,6 +135,7 @@ class _Bootstrap:
 
 def _intervals(
     model: ModelTrials,
+    metrics: Mapping[str, Metric],
     scores: Mapping[str, Sequence[float]],
     confidence: float,
     bootstrap: _Bootstrap,
@@ -128,15 +149,16 @@ def _intervals(
     if len(model.by_fold) >= MIN_FOLDS:
         for name, values in others.items():
             intervals[name] = corrected_resampled_interval(
-                model.per_fold(values), model.test_to_train, METRICS[name].bounds, confidence
+                model.per_fold(values), model.test_to_train, metrics[name].bounds, confidence
             )
     elif others:
-        means = bootstrap.means(model, tuple(others))
+        means = bootstrap.means(model, {name: metrics[name] for name in others})
+        widen = few_groups(group_codes(model.mean_over_trials()[0], bootstrap.groups), confidence)
         for name, values in others.items():
-            over_images = percentile_interval(means[name], confidence)
-            by_seed = [model.by_seed(values)]
+            value, by_seed = model.mean(values), [model.by_seed(values)]
+            over_images = widened(percentile_interval(means[name], confidence), value, widen)
             intervals[name] = with_seed_spread(
-                model.mean(values), over_images, by_seed, METRICS[name].bounds, confidence
+                value, over_images, by_seed, metrics[name].bounds, confidence
             )
     return intervals
 
@@ -145,7 +167,7 @@ def summarise(
     trials: Iterable[TrialPredictions],
     groups: Groups | None = None,
     *,
-    metrics: Iterable[str] = METRICS,
+    metrics: Chosen = METRICS,
     confidence: float = CONFIDENCE,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -157,9 +179,9 @@ def summarise(
 
     ===================  ==========================================================================
     one split            accuracy: Wilson on the distinct test images, each with its mean over
-                         seeds, their number divided by the design effect where there are groups;
-                         other scores: percentile cluster bootstrap of the mean over seeds, groups
-                         drawn whole
+                         seeds, their number divided by the design effect and t for z where there are
+                         groups (`clusters`); other scores: percentile cluster bootstrap of the mean
+                         over seeds, groups drawn whole, wider for few groups
     ... several seeds    the same, joined with the spread over seeds (`with_seed_spread`)
     two folds            as one split, over the images of both
     three folds or more  corrected resampled t over the folds' means (Nadeau and Bengio 2003); for
@@ -178,11 +200,11 @@ def summarise(
         Where trials of one fold differ in their images, labels or classes.
     """
     bootstrap = _Bootstrap(groups, resamples, seed)
-    metrics = tuple(metrics)
+    metrics = chosen(metrics)
     rows = []
     for model in models_of(trials):
         scores = model.scores(metrics)
-        intervals = _intervals(model, scores, confidence, bootstrap)
+        intervals = _intervals(model, metrics, scores, confidence, bootstrap)
         n_images = len(model.mean_over_trials()[0])
         for name, values in scores.items():
             bounds = intervals[name]
@@ -191,6 +213,27 @@ def summarise(
                  len(model.members), n_images)
             )  # fmt: skip
     columns = ["model", "metric", "value", "low", "high", "method", "n_trials", "n_images"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def calibration_table(trials: Iterable[TrialPredictions]) -> pd.DataFrame:
+    """Return each model's calibration error beside that of perfect calibration, mean over trials.
+
+    Columns ``model``, ``ece``, ``ece_if_calibrated``, ``ece_debiased`` and ``p``, the last being the
+    median over trials (`leukbench.score.calibration.calibration_test`).
+    """
+    rows = []
+    for model in models_of(trials):
+        arrays = [m.arrays for m in model.members]
+        if any(a.probabilities is None for a in arrays):
+            continue
+        tests = [calibration_test(a.distribution, a.truth) for a in arrays]
+        ece, null, debiased = (
+            model.mean([getattr(test, name) for test in tests])
+            for name in ("ece", "null", "debiased")
+        )
+        rows.append((model.model, ece, null, debiased, float(np.median([t.p for t in tests]))))
+    columns = ["model", "ece", "ece_if_calibrated", "ece_debiased", "p"]
     return pd.DataFrame(rows, columns=columns)
 
 

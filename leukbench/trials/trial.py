@@ -79,7 +79,7 @@ def run_trial(job: Job, *, on_epoch: OnEpoch) -> tuple[Outcome, Explain]:
     history = getattr(estimator, "history_", None)
     if history is not None:
         history.to_csv(job.workdir / "history.csv", index=False)
-    reason = "" if job.family in UNRANKED_FAMILIES else _degenerate(predictions, history)
+    reason = "" if job.family in UNRANKED_FAMILIES else why_degenerate(predictions, history)
     outcome = Outcome(
         status="degenerate" if reason else "ok",
         reason=reason,
@@ -183,16 +183,24 @@ def _aligned(
     return np.asarray(out / sums)
 
 
-def _degenerate(predictions: pd.DataFrame, history: pd.DataFrame | None) -> str:
+def why_degenerate(predictions: pd.DataFrame, history: pd.DataFrame | None) -> str:
     """Why the model did not learn, in one sentence; empty where it did."""
     if history is not None and not np.isfinite(history["loss"].to_numpy()).all():
         return "the training loss became no number"
+    tested = predictions["y_true"].nunique()
+    if tested == 1:
+        return ""  # a test part of one class is the split's fault
     if predictions["y_pred"].nunique() == 1:
         return f"predicts {predictions['y_pred'].iloc[0]} for every image"
-    majority = predictions["y_true"].value_counts(normalize=True).max()
-    accuracy = (predictions["y_true"] == predictions["y_pred"]).mean()
-    if accuracy <= majority:
-        return f"accuracy {accuracy:.3f} is no better than the majority class ({majority:.3f})"
+    from leukbench.score.metrics import trial_scores
+
+    scores = trial_scores(predictions, ("balanced_accuracy", "mcc"))
+    balanced, mcc = scores["balanced_accuracy"], scores["mcc"]
+    if round(balanced - 1 / tested, 9) <= 0 and round(mcc, 9) <= 0:
+        return (
+            f"is no better than the majority class: balanced accuracy {balanced:.3f} of "
+            f"{tested} classes, MCC {mcc:.3f}"
+        )
     return ""
 
 

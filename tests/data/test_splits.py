@@ -77,6 +77,24 @@ def test_blocks_are_contiguous_in_the_order_of_numbers() -> None:
         assert numbers == list(range(numbers[0], numbers[-1] + 1))
 
 
+def test_an_embargo_keeps_files_apart_that_are_neighbours() -> None:
+    policy = Split(policy="blocks", folds=4, validation_fraction=0.2, embargo=3)
+    split = make_split(dataset(), policy)
+    number = split["image"].str.extract(r"-(\d+)\.")[0].astype(int)
+    parts = {"train", "validation", "test"}
+    for _, rows in split.assign(number=number).groupby(["fold", "label"]):
+        assert set(rows["part"]) == parts | {"embargo"}
+        kept = rows[rows["part"].isin(parts)].sort_values("number")
+        for a, b in zip(kept.to_dict("records"), kept.iloc[1:].to_dict("records"), strict=False):
+            assert a["part"] == b["part"] or b["number"] - a["number"] == 4
+        # the last block of a class has no neighbour in its first
+        assert len(rows) - len(kept) in (6, 9)
+    without = make_split(dataset(), policy.model_copy(update={"embargo": 0}))
+    pd.testing.assert_frame_equal(
+        split[split["part"] == "test"], without[without["part"] == "test"]
+    )
+
+
 def test_stratified_keeps_the_shares() -> None:
     split = make_split(dataset(), Split(policy="stratified"))
     assert split[split["part"] == "test"]["label"].value_counts().to_dict() == {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from leukbench.report.results import Results
 from leukbench.report.tables import comparison_rows
 from leukbench.report.verdict import verdict
 from leukbench.runfolder import RunFolder
-from tests.fake_run import MODELS, PROBE, FakeModel, make_run
+from tests.fake_run import MODELS, PROBE, FakeModel, make_run, write_trial_frame
 from tests.report.conftest import audit_of_split
 
 
@@ -28,6 +29,46 @@ def test_clear_leader_leads(tmp_path: Path) -> None:
     models = (FakeModel("good", "Good", "deep", 0.99), FakeModel("bad", "Bad", "deep", 0.3))
     said = texts(make_run(tmp_path, models, images=600))
     assert any(s.startswith("Good (99.17 %") and "leads: every other" in s for s in said)
+
+
+def test_one_seed_speaks_of_these_trained_models(tmp_path: Path) -> None:
+    models = (FakeModel("good", "Good", "deep", 0.99), FakeModel("bad", "Bad", "deep", 0.3))
+    once = texts(make_run(tmp_path / "once", models, images=600))
+    thrice = texts(make_run(tmp_path / "thrice", models, images=600, seeds=(0, 1, 2)))
+    assert sum("these trained models" in s for s in once) == 3
+    assert not any("trained models" in s for s in thrice)
+
+
+def test_a_leader_that_owes_it_to_neighbouring_files_does_not_lead(tmp_path: Path) -> None:
+    models = (FakeModel("good", "Good", "deep", 0.99), FakeModel("bad", "Bad", "deep", 0.99))
+    folder = make_run(tmp_path, models, images=800)
+    (record,) = [r for r in folder.records if r.model == "bad"]
+    frame = folder.predictions(record).sort_values(["y_true", "image"], ignore_index=True)
+    classes = list(folder.classes)
+    for row in range(20):
+        other = classes[(classes.index(frame.loc[row, "y_true"]) + 1) % len(classes)]
+        frame.loc[row, "y_pred"] = other
+        frame.loc[row, [f"p_{c}" for c in classes]] = [float(c == other) for c in classes]
+    write_trial_frame(folder, record, frame)
+    said = texts(RunFolder(tmp_path))
+    assert any(s.startswith("Good (") and "they are not." in s for s in said)
+    assert any("neighbours as one group, Bad does not differ" in s for s in said)
+    assert not any("leads" in s for s in said)
+
+
+def test_a_run_of_degenerate_models_alone_ranks_nothing(tmp_path: Path) -> None:
+    models = [replace(model, status="degenerate") for model in MODELS]
+    said = texts(make_run(tmp_path, models))
+    assert any(s.startswith("No model is ranked") for s in said)
+
+
+def test_few_groups_are_a_warning(tmp_path: Path) -> None:
+    folder = make_run(tmp_path)
+    split = folder.split.copy()
+    split["group"] = [f"patient {i % 6}" for i in range(len(split))]
+    split.to_csv(tmp_path / "split.csv", index=False)
+    said = verdict(Results(RunFolder(tmp_path)))
+    assert any(s.kind == "warning" and "effectively" in s.text for s in said)
 
 
 def test_equals_are_named(tmp_path: Path) -> None:
@@ -52,7 +93,8 @@ def test_models_on_fewer_folds_than_others_are_marked(tmp_path: Path) -> None:
     said = verdict(results)
     warned = [s.text for s in said if s.kind == "warning" and "tested on all images" in s.text]
     assert len(warned) == 1 and "Some on 2 of 5 folds." in warned[0]
-    assert any(s.text.startswith("Some (") and "on 2 of 5 folds) leads" in s.text for s in said)
+    assert "fewer than three folds" in warned[0]
+    assert any(s.text.startswith("All (") and "only model that is ranked" in s.text for s in said)
     cells = {row[0]: row[7] for row in comparison_rows(results)}
     assert cells == {"Some": "2 (2 of 5 folds)", "All": "5"}
     assert "<small>2 of 5 folds</small>" in render_report(results, {})
@@ -122,6 +164,8 @@ def test_copies_count_training_and_validation(plain: RunFolder) -> None:
     assert seen_copies(split) == (0, 40)
     split["sha256"] = "same"
     assert seen_copies(split) == (40, 40)
+    split.loc[split["part"] != "test", "part"] = "embargo"
+    assert seen_copies(split) == (0, 40)
 
 
 def test_command_reproduces_models_and_seeds(tmp_path: Path) -> None:

@@ -12,12 +12,14 @@ from sklearn.linear_model import LogisticRegression
 from leukbench.errors import DataError
 from leukbench.score.calibration import (
     apply_temperature,
+    calibration_test,
     expected_calibration_error,
     fit_temperature,
     reliability,
 )
 from leukbench.score.metrics import trial_scores
-from tests.score.made import CLASSES, frame, random_frame
+from leukbench.score.summary import calibration_table
+from tests.score.made import CLASSES, frame, random_frame, trial
 
 
 def brute_force(p: np.ndarray, y: np.ndarray, bins: int) -> float:
@@ -48,6 +50,31 @@ def test_the_score_and_the_diagram_agree() -> None:
     assert trial_scores(predictions)["ece"] == pytest.approx(gap.sum() / 500)
     filled = table[table["images"] > 0]
     assert ((filled["low"] < filled["confidence"]) & (filled["confidence"] <= filled["high"])).all()
+
+
+def test_a_calibrated_model_has_an_error_all_the_same_and_passes() -> None:
+    """Labels are drawn from the probabilities: p is uniform, and the debiased error near zero."""
+    rng = np.random.default_rng(0)
+    tests = []
+    for seed in range(100):
+        p = softmax(rng.normal(scale=2, size=(652, 4)), axis=1)
+        y = (rng.random((652, 1)) > p.cumsum(axis=1)).sum(axis=1)
+        tests.append(calibration_test(p, y, draws=199, seed=seed))
+    assert 0.03 < np.mean([t.ece for t in tests]) < 0.06
+    assert np.mean([t.null for t in tests]) == pytest.approx(
+        np.mean([t.ece for t in tests]), rel=0.05
+    )
+    assert np.mean([t.debiased for t in tests]) < 0.006
+    assert np.mean([t.p <= 0.1 for t in tests]) == pytest.approx(0.1, abs=0.08)
+
+
+def test_an_overconfident_model_is_found() -> None:
+    predictions = random_frame(500, skill=0.5, seed=1)
+    columns = [f"p_{c}" for c in CLASSES]
+    sure = apply_temperature(predictions[columns].to_numpy(), 0.3)
+    table = calibration_table([trial(frame(predictions["y_true"].tolist(), None, sure))])
+    assert table["p"].item() == pytest.approx(1 / 1001)
+    assert 0 < table["ece_debiased"].item() < table["ece"].item()
 
 
 def test_no_diagram_of_probabilities_that_are_not_finite() -> None:

@@ -11,7 +11,7 @@ from statsmodels.stats.multitest import multipletests
 from leukbench.errors import DataError
 from leukbench.score.arrays import TrialPredictions
 from leukbench.score.comparisons import PAIR_COLUMNS, compare
-from leukbench.score.pair_tests import CORRECTED_T, MCNEMAR, SWAP
+from leukbench.score.pair_tests import CORRECTED_T, MCNEMAR, SEEDS, SWAP, TOO_FEW_FOLDS
 from leukbench.score.paired import mcnemar_exact
 from tests.score.made import outcome_frame, random_frame, trial
 
@@ -86,6 +86,44 @@ def test_seeds_that_differ_widen_the_bounds_of_the_difference() -> None:
     assert shaky["low"] < shaky["bootstrap_low"]
 
 
+def test_a_lucky_seed_makes_no_better_model() -> None:
+    """Two equal models, two seeds each, that differ by their seeds: called different by images alone."""
+    rng = np.random.default_rng(4)
+    images, seeds = [], []
+    for _ in range(60):
+        level = np.clip(rng.normal(0.85, 0.03, (2, 2)), 0.5, 1)
+        trials = [
+            trial(outcome_frame(rng.random(800) < level[m, s]), "ab"[m], seed=s)
+            for m in range(2)
+            for s in range(2)
+        ]
+        row = compare(trials, resamples=50).pairs.iloc[0]
+        assert row["test"] == SEEDS
+        assert row["p"] == max(row["swap_p"], row["seeds_p"])
+        assert row["trained"]
+        images.append(row["swap_p"] < 0.05)
+        seeds.append(row["p"] < 0.05)
+    assert np.mean(images) > 0.2
+    assert np.mean(seeds) <= 0.1
+
+
+def test_one_seed_speaks_of_trained_models_and_equal_seeds_count_as_one() -> None:
+    one = one_split(a=3, b=2.4)
+    assert compare(one).trained
+    five = [trial(t.frame, t.model, seed=s) for t in one for s in range(5)]
+    again = compare(five)
+    assert not again.trained
+    assert again.pairs["test"].item() == MCNEMAR
+    assert again.pairs["p"].item() == compare(one).pairs["p"].item()
+
+
+def test_two_folds_rank_nothing() -> None:
+    found = compare(folds(n_folds=2, a=5.0, b=0.1))
+    assert found.pairs["test"].item() == TOO_FEW_FOLDS
+    assert found.leaders == ()
+    assert np.isnan(found.smallest_difference["smallest_difference"]).all()
+
+
 def test_images_in_groups_are_swapped_by_group() -> None:
     a = np.ones(120, dtype=bool)
     b = ~(np.arange(120) < 24)
@@ -150,8 +188,11 @@ def test_an_unfinished_model_is_compared_on_the_folds_it_has() -> None:
     pair = found.pairs[found.pairs[["model_a", "model_b"]].isin(["c"]).any(axis=1)].iloc[0]
     assert pair["n_folds"] == 2
     assert pair["n_images"] == 160
-    assert pair["test"] == MCNEMAR
-    assert "c" not in set(found.ranks["model"])
+    assert pair["test"] == TOO_FEW_FOLDS
+    assert (pair["p"], pair["different"]) == (1.0, False)
+    assert np.isnan(pair["smallest_difference"])
+    assert not pair["ranked"]
+    assert "c" not in {*found.ranks["model"], *found.groups["model"]}
 
 
 def test_repeated_folds_count_an_image_once() -> None:

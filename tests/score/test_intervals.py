@@ -8,12 +8,16 @@ from scipy.stats import norm, ttest_1samp
 from scipy.stats import t as student
 
 from leukbench.score.intervals import (
+    Clusters,
     Interval,
+    clusters,
     corrected_resampled_interval,
     corrected_resampled_t,
-    design_effect,
+    few_groups,
     percentile_interval,
     proportion_interval,
+    seed_aware_t,
+    widened,
     wilson,
     with_seed_spread,
 )
@@ -41,18 +45,71 @@ def test_wilson_of_the_papers_accuracy() -> None:
 
 def test_independent_images_have_no_design_effect_and_copies_have_their_number() -> None:
     values = np.array([1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0])
-    assert design_effect(values, np.arange(8)) == 1.0
+    assert clusters(values, np.arange(8)).design_effect == 1.0
     # every image three times in its group: 24 images carry the information of 8
-    effect = design_effect(np.repeat(values, 3), np.repeat(np.arange(8), 3))
-    assert effect == pytest.approx(3 * 8 / 7)
+    cost = clusters(np.repeat(values, 3), np.repeat(np.arange(8), 3))
+    assert cost.design_effect == pytest.approx(3 * 8 / 7)
+    # two of eight groups wrong: e is 0.25 or 0.75, so 2 (6 / 16 + 18 / 16)^2 / (6 / 256 + 162 / 256)
+    assert cost.freedom == pytest.approx(2 * (24 / 16) ** 2 / (168 / 256) - 1)
     tripled = proportion_interval(np.repeat(values, 3), np.repeat(np.arange(8), 3))
-    assert (tripled.low, tripled.high) == pytest.approx(wilson(0.75 * 7, 7))
+    assert (tripled.low, tripled.high) == pytest.approx(wilson(0.75 * 7, 7, t_level(cost.freedom)))
     assert "design effect" in tripled.method
+
+
+def t_level(freedom: float) -> float:
+    """The confidence at which z is as large as t at 95 %."""
+    return float(1 - 2 * norm.sf(student.ppf(0.975, freedom)))
 
 
 def test_perfect_groups_count_as_groups() -> None:
     found = proportion_interval(np.ones(60), np.repeat(np.arange(20), 3))
-    assert (found.low, found.high) == pytest.approx(wilson(20, 20))
+    assert (found.low, found.high) == pytest.approx(wilson(20, 20, t_level(19)))
+
+
+def test_groups_of_unlike_size_count_by_kish() -> None:
+    """One group of 30 and thirty of 1: (60)^2 / (30^2 + 30) groups."""
+    groups = np.concatenate([np.zeros(30, int), np.arange(1, 31)])
+    assert clusters(np.ones(60), groups).freedom == pytest.approx(3600 / 930 - 1)
+    expected = student.ppf(0.975, 3600 / 930 - 1) / norm.ppf(0.975) * np.sqrt(31 / 30)
+    assert few_groups(groups) == pytest.approx(expected)
+    assert few_groups(np.arange(9)) == 1.0
+    wide = widened(Interval(0.8, 0.95, ""), 0.9, 2.0)
+    assert (wide.low, wide.high) == pytest.approx((0.7, 1.0))
+
+
+def test_one_group_tells_nothing() -> None:
+    found = proportion_interval(np.array([1.0, 0.0, 1.0]), np.zeros(3, int))
+    assert (found.low, found.high) == (0.0, 1.0)
+
+
+def test_one_patient_with_most_errors_is_one_patient() -> None:
+    """Twelve patients of whom one holds all errors: about one degree of freedom, not eleven."""
+    values = np.ones(120)
+    values[:6] = 0
+    assert clusters(values, np.repeat(np.arange(12), 10)).freedom < 1.6
+
+
+def test_one_error_is_no_patient_and_balanced_groups_cost_nothing() -> None:
+    values = np.ones(600)
+    values[0] = 0
+    groups = np.repeat(np.arange(200), 3)
+    assert clusters(values, groups).freedom == pytest.approx(199)
+    found = proportion_interval(values, groups)
+    assert (found.low, found.high) == pytest.approx(wilson(599, 600), abs=2e-4)
+    half = np.tile([0.0, 1.0], 50)
+    assert clusters(half, np.repeat(np.arange(50), 2)) == Clusters(25 / 100**2, 1.0, np.inf)
+
+
+def test_seed_aware_t_by_hand() -> None:
+    """Seeds 0.90 and 0.94 give s^2 / S = 0.0004, the other model's one seed nothing."""
+    values = np.random.default_rng(0).choice([-1.0, 0.0, 1.0], 400)
+    cost = clusters(values, np.arange(400))
+    assert cost.variance == pytest.approx(values.var(ddof=1) / 400, rel=1e-6)
+    found = seed_aware_t(0.05, cost, [[0.90, 0.94], [0.87]])
+    variance = cost.variance + 0.0008 / 2
+    freedom = variance**2 / (cost.variance**2 / cost.freedom + 0.0004**2 / 1)
+    assert found.standard_error == pytest.approx(np.sqrt(variance))
+    assert found.p == pytest.approx(2 * student.sf(0.05 / np.sqrt(variance), freedom))
 
 
 def test_grouped_interval_covers_where_the_naive_one_does_not() -> None:
