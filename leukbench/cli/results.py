@@ -78,7 +78,7 @@ def compare(
         return 0
     if first.synthetic:
         typer.echo("SYNTHETIC images: these numbers say nothing about real ones.\n")
-    _print_tests(found)
+    _print_tests(comparison)
     costs = f"cost {missed:g} for a missed case, {false_alarm:g} for a false alarm"
     titles = {
         "dependence": "Do errors depend on the order of files? (permutation test)",
@@ -110,7 +110,7 @@ def _one_run(
 
     results = Results(folder)
     frames = {"calibration": calibration_table(results.trials)}
-    if order := file_order(results.trials, found, natural_key):
+    if order := file_order(results.trials, comparison, natural_key):
         frames |= {"dependence": order.dependence, "file_order": order.intervals}
     if not results.leakage.empty:
         frames["leakage"] = results.leakage
