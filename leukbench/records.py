@@ -20,9 +20,6 @@ from leukbench.protocol import Protocol
 SCHEMA_VERSION = 1
 SCORED = ("ok", "degenerate")
 """States of a trial that left predictions."""
-UNRANKED_FAMILIES = frozenset({"probe", "control"})
-"""Families that show what a number is worth and compete with nobody."""
-
 Status = Literal["ok", "failed", "timeout", "out-of-memory", "degenerate"]
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from leukbench.records import UNRANKED_FAMILIES
 from leukbench.report.formats import with_interval
 from leukbench.runfolder import RunFolder
+from leukbench.score import UNRANKED_FAMILIES
 
 COLOUR = "probe_colour"
 

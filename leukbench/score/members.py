@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from leukbench.errors import DataError
-from leukbench.records import UNRANKED_FAMILIES
+from leukbench.score import UNRANKED_FAMILIES
 from leukbench.score.arrays import Arrays, FloatArray, TrialPredictions
 from leukbench.score.metrics import Chosen, chosen, scores_of
 

@@ -16,7 +16,8 @@ from leukbench.data.splits import fold_sha256
 from leukbench.errors import DataError, UsageError
 from leukbench.models.registry import ModelSpec
 from leukbench.protocol import Protocol, canonical_sha256
-from leukbench.records import UNRANKED_FAMILIES, Job
+from leukbench.records import Job
+from leukbench.score import UNRANKED_FAMILIES
 from leukbench.trials.precision import resolve_precision
 
 

@@ -15,7 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from leukbench.models import registry
-from leukbench.records import UNRANKED_FAMILIES, Epoch, Job, Outcome
+from leukbench.records import Epoch, Job, Outcome
+from leukbench.score import UNRANKED_FAMILIES
 from leukbench.score.arrays import probability_columns
 
 ROUNDING = 1e-3

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from leukbench.records import UNRANKED_FAMILIES
 from leukbench.report.figures.spec import FigureSpec
 from leukbench.report.figures.style import INK, colour_of, shortened, small_multiples
 from leukbench.report.results import Results, rows_of
+from leukbench.score import UNRANKED_FAMILIES
 from leukbench.score.arrays import Arrays, FloatArray
 from leukbench.score.calibration import reliability
 
