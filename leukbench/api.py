@@ -219,6 +219,9 @@ def run(
     scheduler: str | None = None,
     timeout: float | None = None,
     memory_mb: float | None = None,
+    labels: str | Path | None = None,
+    label_pattern: str | None = None,
+    group_pattern: str | None = None,
     skip_unreadable: bool = False,
     fresh: bool = False,
     save_models: bool = False,
@@ -233,27 +236,24 @@ def run(
     Parameters
     ----------
     data, out
-        Folder with one sub-folder a class (None renders SYNTHETIC smears), and the run folder, by
-        default ``results/<dataset>-<protocol>``.
+        Folder of images (None renders SYNTHETIC smears); run folder (``results/DATASET-PROTOCOL``).
     protocol
         Name, TOML file or object; ``paper`` with `data`, ``demo`` without.
     models, seeds, folds
         Names of `leukbench list models`, seeds, and folds of the split; None takes the protocol's.
     epochs, task, precision
         Change the protocol, and with it what the run can be compared with.
-    jobs, threads
-        Trials side by side, and cores of each; by default so that the run is likely to end soonest.
+    jobs, threads, timeout, memory_mb
+        Trials side by side, cores, seconds and MiB of each; by default so that the run ends soonest.
     backend, scheduler
         ``"dask"`` runs trials on the workers of a Dask scheduler, as in ``"tcp://host:8786"``; without
         one, on `jobs` workers here, for which a script needs ``if __name__ == "__main__":``.
-    timeout, memory_mb
-        Seconds and MiB that one trial may take.
+    labels, label_pattern, group_pattern
+        How classes and patients are named; see `leukbench.data.folder.load_folder`.
     skip_unreadable, fresh, save_models
         Leave out images that cannot be read; run again what is finished; keep the fitted models.
-    weights
-        What networks at native size start from: ``none`` (random), ``imagenet``, or a file.
-    progress
-        Write a line to standard error when a trial begins and ends.
+    weights, progress
+        Start of networks at native size (``none``, ``imagenet``, a file); a line for each trial.
     """
     options = {name: value for name, value in locals().items() if name != "progress"}
     from leukbench.trials.execute import execute

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from leukbench.errors import UsageError, did_you_mean
 
-SplitName = Literal["paper", "stratified", "grouped", "blocks", "repeated-kfold"]
+SplitName = Literal["paper", "stratified", "grouped", "blocks", "repeated-kfold", "given"]
 Precision = Literal["auto", "float32", "mixed_bfloat16"]
 
 
@@ -58,7 +58,8 @@ class Split(_Frozen):
     """How images are divided into training, validation and test."""
 
     policy: SplitName = "paper"
-    """``paper`` is random and not stratified, ``blocks`` holds out contiguous file numbers."""
+    """``paper`` is random and not stratified, ``blocks`` holds out contiguous file numbers, ``given``
+    keeps the split that comes with the images."""
     folds: int = Field(default=1, ge=1, le=100)
     """1 for one hold-out split, more for cross-validation."""
     repeats: int = Field(default=1, ge=1, le=100)
@@ -128,6 +129,8 @@ class Protocol(_Frozen):
     def _possible_split(cls, value: Split) -> Split:
         if value.policy == "repeated-kfold" and value.folds < 2:
             raise ValueError("repeated-kfold needs folds of 2 or more")
+        if value.policy == "given" and value.folds != 1:
+            raise ValueError("the policy given takes its folds from the images: leave out folds")
         if value.policy != "repeated-kfold" and value.repeats != 1:
             raise ValueError("repeats goes with the policy repeated-kfold")
         if value.policy != "blocks" and value.embargo:

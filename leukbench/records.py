@@ -213,6 +213,8 @@ class DatasetDescription(_Record):
     """``patient`` where groups were given, ``proxy`` where the audit's clusters stand for them."""
     skipped: tuple[SkippedFile, ...] = ()
     """Files that were left out."""
+    notes: tuple[str, ...] = ()
+    """How the folder was understood, where that is not plain, in sentences."""
 
 
 class Environment(_Record):

@@ -111,7 +111,7 @@ def _share(width: int, height: int, first: Plain, second: Plain) -> float:
 
 
 def _shrink(image: Plain, factor: float) -> Plain:
-    size = (round(image.shape[1] * factor), round(image.shape[0] * factor))
+    size = (max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
 
 

@@ -43,7 +43,8 @@ def audit(dataset: Dataset, split: pd.DataFrame | None = None, jobs: int = -1) -
     kept = np.flatnonzero(first == np.arange(len(dataset)))
     with _timed(seconds, "search"):
         by_shift, votes = overlaps.overlap_candidates(described, kept)
-        candidates = [*duplicates.hash_candidates(described, kept), *by_shift]
+        by_hash, left_out = duplicates.hash_candidates(described, kept)
+        candidates = [*by_hash, *by_shift]
     with _timed(seconds, "null"):
         null = overlaps.null_distribution(dataset, kept, described.step, jobs)
     with _timed(seconds, "check"):
@@ -71,6 +72,7 @@ def audit(dataset: Dataset, split: pd.DataFrame | None = None, jobs: int = -1) -
             "least_share": MIN_SHARE,
             "near_duplicate_share": NEAR_SHARE,
             "candidates": len(candidates),
+            "alike_pairs_left_out": left_out,
             "images_with_few_keypoints": int((described.keypoints < _FEW_KEYPOINTS).sum()),
         },
         seconds=seconds,
@@ -121,7 +123,7 @@ def _near_findings(
     for candidate, agreement in zip(candidates, agreements, strict=True):
         pair = (candidate.first, candidate.second)
         if candidate.distance is not None:
-            distances[pair] = candidate.distance
+            distances[pair] = min(candidate.distance, distances.get(pair, 64))
         if agreement.statistic >= threshold and (
             pair not in best or best[pair][0].statistic < agreement.statistic
         ):

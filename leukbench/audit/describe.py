@@ -14,7 +14,7 @@ from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
 from leukbench.audit.hashes import cosine_coefficients, oriented_hashes, sign_hashes
 from leukbench.data.dataset import Dataset
-from leukbench.data.preprocess import decode_image, read_image
+from leukbench.data.decode import decode_image, read_image
 
 THUMBNAIL = 32
 WORKING_SIDE = 256
@@ -38,6 +38,8 @@ class Described:
     """Perceptual hash under the eight orientations, shape ``(n, 8)``."""
     flat: NDArray[np.bool_]
     """Whether the image has next to no contrast."""
+    thumbnails: NDArray[np.float16]
+    """The image at 32x32 without its illumination, as a unit vector, shape ``(n, 1024)``."""
     owner: NDArray[np.int32]
     """Image that each keypoint belongs to, ascending."""
     x: NDArray[np.int16]
@@ -67,6 +69,7 @@ def describe(dataset: Dataset, jobs: int = -1) -> Described:
         properties={name: tuple(row.properties[name] for row in rows) for name in names},
         hashes=oriented_hashes(coefficients),
         flat=np.array([row.flat for row in rows]),
+        thumbnails=np.stack([row.thumbnail for row in rows]),
         owner=np.repeat(np.arange(len(rows), dtype=np.int32), [len(row.x) for row in rows]),
         x=np.concatenate([row.x for row in rows]),
         y=np.concatenate([row.y for row in rows]),
@@ -124,6 +127,7 @@ class _Row:
     properties: dict[str, str]
     coefficients: NDArray[np.float32]
     flat: bool
+    thumbnail: NDArray[np.float16]
     x: NDArray[np.int16]
     y: NDArray[np.int16]
     patches: NDArray[np.uint64]
@@ -143,10 +147,19 @@ def _describe_one(dataset: Dataset, index: int, step: float) -> _Row:
         properties=file_properties(data, image.shape),
         coefficients=cosine_coefficients(small[None].astype(np.float32))[0],
         flat=bool(small.std() < _CONTRAST),
+        thumbnail=unit_thumbnail(small),
         x=x,
         y=y,
         patches=patches,
     )
+
+
+def unit_thumbnail(small: Grey) -> NDArray[np.float16]:
+    """A thumbnail less its blur over an eighth of its side, as a vector of length one."""
+    plain = small.astype(np.float32)
+    vector = (plain - cv2.GaussianBlur(plain, (0, 0), THUMBNAIL / 8)).ravel()
+    vector -= vector.mean()
+    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-6), dtype=np.float16)
 
 
 def keypoint_hashes(

@@ -134,6 +134,9 @@ class AuditReport(_Frozen):
             across = self.across_classes[kind]
             crossing = f", {across} across classes" if across and kind in PARTNERS else ""
             yield f"{self.counts[kind] or 'No'} {TITLES[kind]}{crossing}."
+        yield f"A pair counts from a statistic of {self.null.threshold:.3f}: {self.null.rule}."
+        if left_out := self.settings.get("alike_pairs_left_out"):
+            yield f"{left_out} pairs of images that look alike were not compared, being the least alike."
         yield from (finding.note for finding in self.findings if finding.kind == "giveaway")
         yield (
             f"{sum(map(len, self.clusters))} images stand in {len(self.clusters)} clusters of "

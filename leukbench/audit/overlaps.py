@@ -20,7 +20,7 @@ from leukbench.audit.describe import Described, working_image
 from leukbench.audit.findings import NullDistribution
 from leukbench.audit.hashes import inverse_orientation, near_pairs, orient
 from leukbench.data.dataset import Dataset
-from leukbench.data.preprocess import read_image
+from leukbench.data.decode import read_image
 
 PATCH_RADIUS = 10
 PATCH_TABLES = 6
@@ -33,6 +33,10 @@ NULL_PAIRS = 1_000
 NULL_MINIMUM = 30
 NULL_QUANTILE = 0.99
 NULL_FACTOR = 1.7
+MOST_LINEAR = 0.6
+MOST_THRESHOLD = 0.998
+LEAST_GAP = 0.3
+COPIES = 40
 FALLBACK_THRESHOLD = 0.4
 QUANTILES = (0.5, 0.9, 0.99, 1.0)
 SCALES = (0.8, 1.25)
@@ -106,8 +110,9 @@ def null_distribution(
 
     Images of different classes come from different patients, so their agreement is chance. The
     threshold is 1.7 times its 99 % quantile, which a few real duplicates under two labels cannot
-    move; how many standard deviations that is from the mean stands in the rule. `kept` holds one of
-    each set of identical images.
+    move; it is bounded by the middle between that quantile and what recompressed copies reach. How many
+    standard deviations it is from the mean stands in the rule. `kept` holds one of each set of identical
+    images.
     """
     rng = np.random.default_rng(0)
     first = rng.choice(kept, size=NULL_PAIRS)
@@ -126,7 +131,13 @@ def null_distribution(
         delayed(_best_agreement)(dataset, i, j, step) for i, j in pairs
     )
     statistics = np.array([agreement.statistic for agreement in agreements])
-    threshold = float(NULL_FACTOR * np.quantile(statistics, NULL_QUANTILE))
+    quantile = float(np.quantile(statistics, NULL_QUANTILE))
+    threshold, rule = (
+        NULL_FACTOR * quantile,
+        f"{NULL_FACTOR} times the {NULL_QUANTILE:.0%} quantile",
+    )
+    if threshold > MOST_LINEAR:
+        threshold, rule = min((threshold, rule), _between(quantile, _copied(dataset, kept, step)))
     away = (threshold - statistics.mean()) / max(float(statistics.std()), 1e-9)
     return NullDistribution(
         pairs=len(pairs),
@@ -134,9 +145,41 @@ def null_distribution(
         correlation_quantiles=_quantiles([agreement.correlation for agreement in agreements]),
         threshold=threshold,
         rule=(
-            f"{NULL_FACTOR} times the {NULL_QUANTILE:.0%} quantile of {len(pairs)} random pairs of "
-            f"different classes, {away:.1f} standard deviations above their mean"
+            f"{rule} of {len(pairs)} random pairs of different classes, {away:.1f} standard deviations "
+            "above their mean"
         ),
+    )
+
+
+def _copied(dataset: Dataset, kept: NDArray[np.int64], step: float) -> float:
+    """What 95 % of images reach against their own JPEG copy of quality 70: a copy that must be found."""
+    statistics = []
+    for index in kept[np.unique(np.linspace(0, len(kept) - 1, COPIES).astype(int))]:
+        image = read_image(dataset.absolute(int(index)))
+        coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 70])[1]
+        copy = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), dtype=np.uint8)
+        first, second = (flatten(working_image(one), step) for one in (image, copy))
+        statistics.append(agree(first, second, Transform(0, 0)).statistic)
+    return float(np.quantile(statistics, 0.05))
+
+
+def _between(unlike: float, copied: float) -> tuple[float, str]:
+    """Half way from unlike pairs to copies, on Fisher's scale (1915, doi:10.1093/biomet/10.4.507).
+
+    Correlations of images that look alike crowd below one, where a multiple of them means nothing.
+    """
+    low, high = np.arctanh(np.clip([unlike, copied], 0, MOST_THRESHOLD))
+    if high - low < LEAST_GAP:
+        return (
+            float(np.clip(np.tanh(low + LEAST_GAP), 0, MOST_THRESHOLD)),
+            "images too alike to tell a recompressed copy from another image, so that only exact, "
+            f"mirrored and turned copies were looked for: well above the {NULL_QUANTILE:.0%} quantile",
+        )
+    threshold = float(np.tanh((low + high) / 2))
+    return threshold, (
+        "images that look alike, so that overlapping fields were looked for only where they share more "
+        f"than {threshold**2:.0%} of the image: half way from the agreement of recompressed copies to "
+        f"the {NULL_QUANTILE:.0%} quantile"
     )
 
 

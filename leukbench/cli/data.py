@@ -9,32 +9,59 @@ from typing import Annotated, cast
 
 import typer
 
+Labels = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels", help="Table with the columns image, label and, optional, group, part."
+    ),
+]
+LabelPattern = Annotated[
+    str | None,
+    typer.Option("--label-pattern", help="Regular expression with (?P<label>...) for file paths."),
+]
+GroupPattern = Annotated[
+    str | None,
+    typer.Option("--group-pattern", help="Regular expression with (?P<group>...) for file paths."),
+]
+
 app = typer.Typer(help="Describe, fetch or synthesize images.", no_args_is_help=True)
 
 
 @app.command("info")
 def info(
-    folder: Annotated[Path, typer.Argument(help="Folder with one sub-folder a class.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of images.")],
+    labels: Labels = None,
+    label_pattern: LabelPattern = None,
+    group_pattern: GroupPattern = None,
     skip_unreadable: Annotated[bool, typer.Option("--skip-unreadable")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
-    """Print counts, sizes, fingerprint, licence and citation of a folder of images."""
+    """Print how a folder of images is understood: classes, parts, patients, sizes, licence, citation."""
     from leukbench.data.catalog import get_entry
-    from leukbench.data.folder import load_folder, scan
+    from leukbench.data.folder import load_folder
+    from leukbench.data.scan import scan
 
-    dataset = load_folder(folder, skip_unreadable=skip_unreadable)
+    dataset = load_folder(
+        folder,
+        labels=labels,
+        label_pattern=label_pattern,
+        group_pattern=group_pattern,
+        skip_unreadable=skip_unreadable,
+    )
     entry = get_entry(dataset.catalog) if dataset.catalog else None
-    sizes = Counter(f"{file.width}x{file.height}" for file in scan(dataset.root) if not file.fault)
+    sizes = Counter(f"{file.width}x{file.height}" for file in scan(dataset.root, dataset.paths))
     facts = {
         "name": dataset.name,
         "recognised": entry.title if entry else "no known dataset",
         "folder": str(dataset.root),
         "images": len(dataset),
         "classes": dataset.counts,
+        "parts": Counter(record.part for record in dataset.records if record.part),
         "sizes": dict(sizes.most_common(12)),
         "different sizes": len(sizes),
         "groups": len(set(dataset.groups)) if dataset.has_groups else "unknown",
         "skipped": {image.path: image.reason for image in dataset.skipped},
+        "notes": list(dataset.notes),
         "fingerprint": dataset.fingerprint,
         "licence": entry.licence if entry else "unknown",
         "citation": entry.citation if entry else "unknown",
@@ -45,6 +72,8 @@ def info(
     for key, value in facts.items():
         if isinstance(value, dict):
             value = ", ".join(f"{name} {number}" for name, number in value.items()) or "none"
+        elif isinstance(value, list):
+            value = " ".join(value) or "none"
         typer.echo(f"{key:<16} {value}")
     return 0
 

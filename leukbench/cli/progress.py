@@ -63,6 +63,8 @@ class ConsoleReporter:
         if source.synthetic:
             recognised = "SYNTHETIC smears"
         self.say(f"dataset   {source.name}: {len(source)} images ({counts}); {recognised}")
+        for note in source.notes:
+            self.say(f"          {note}")
         for image in source.skipped:
             self.say(f"skipped   {image.path}: {image.reason}")
         self.say(f"protocol  {protocol.name}: {protocol.title}")

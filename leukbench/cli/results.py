@@ -100,7 +100,7 @@ def _one_run(
     prevalence: float | None,
 ) -> dict[str, pd.DataFrame]:
     """What is said of one run besides its pairs."""
-    from leukbench.data.splits import natural_key
+    from leukbench.data.dataset import natural_key
     from leukbench.report.results import Results
     from leukbench.score.benign_malignant import benign_malignant, binary_trials
     from leukbench.score.decisions import decision_curve

@@ -53,7 +53,7 @@ def run_all(*, dry_run: bool, json: bool, open: bool, **options: Any) -> int:
 
 def _signature() -> inspect.Signature:
     """One flag for each option of `RunOptions`; what is no number, folder or switch comes as text."""
-    kinds = {"data": Path, "out": Path, "epochs": int, "jobs": int, "threads": int}
+    kinds = {"data": Path, "labels": Path, "out": Path, "epochs": int, "jobs": int, "threads": int}
 
     def flag(name: str, default: Any, text: str) -> inspect.Parameter:
         kind: Any = bool if isinstance(default, bool) else kinds.get(name, str)
@@ -78,7 +78,9 @@ vars(run_all)["__signature__"] = _signature()
 
 def _command() -> str:
     """What was typed, with the last name alone of every folder: a record must not tell who ran it."""
-    parts = [Path(part).name if "/" in part else part for part in sys.argv[1:]]
+    parts = [
+        Path(part).name if "/" in part and "(?P<" not in part else part for part in sys.argv[1:]
+    ]
     return shlex.join(["leukbench", *parts])
 
 
@@ -86,9 +88,12 @@ def _print_table(folder: RunFolder) -> None:
     """The comparison in short, and where the rest lies."""
     import pandas as pd
 
+    from leukbench.report.audit_view import divided_patients
     from leukbench.report.closing import closing_sentences
     from leukbench.report.results import published_values
 
+    for sentence in divided_patients(folder):
+        typer.echo(sentence)
     published = published_values(folder)
     table = pd.read_csv(folder.path / "comparison.csv")
     if folder.synthetic:

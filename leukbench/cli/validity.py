@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-Folder = Annotated[Path, typer.Argument(help="Folder with one sub-folder a class.")]
+from leukbench.cli.data import GroupPattern, LabelPattern, Labels
+
+Folder = Annotated[Path, typer.Argument(help="Folder of images.")]
 ProtocolName = Annotated[str, typer.Option("--protocol", help="Name or TOML file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Skip = Annotated[
@@ -23,6 +25,9 @@ def audit(
     protocol: Annotated[
         str | None, typer.Option("--protocol", help="Look across the split of this protocol too.")
     ] = None,
+    labels: Labels = None,
+    label_pattern: LabelPattern = None,
+    group_pattern: GroupPattern = None,
     skip_unreadable: Skip = False,
     as_json: AsJson = False,
 ) -> int:
@@ -34,7 +39,13 @@ def audit(
     from leukbench.trials.prepare import audited_split, cached_audit
 
     chosen = load_protocol(protocol) if protocol else None
-    images = load_folder(folder, skip_unreadable=skip_unreadable)
+    images = load_folder(
+        folder,
+        labels=labels,
+        label_pattern=label_pattern,
+        group_pattern=group_pattern,
+        skip_unreadable=skip_unreadable,
+    )
     report = audited_split(images, chosen)[2] if chosen else cached_audit(images)
     if out is not None:
         write_text(out / "audit.json", report.model_dump_json(indent=2) + "\n")
@@ -54,6 +65,9 @@ def split(
     out: Annotated[
         Path | None, typer.Option("--out", help="File for the table; standard output by default.")
     ] = None,
+    labels: Labels = None,
+    label_pattern: LabelPattern = None,
+    group_pattern: GroupPattern = None,
     skip_unreadable: Skip = False,
 ) -> int:
     """Write the split of a protocol: fold, part, image, sha256, label, group."""
@@ -63,7 +77,13 @@ def split(
     from leukbench.trials.prepare import audited_split
 
     chosen = load_protocol(protocol)
-    images = load_folder(folder, skip_unreadable=skip_unreadable)
+    images = load_folder(
+        folder,
+        labels=labels,
+        label_pattern=label_pattern,
+        group_pattern=group_pattern,
+        skip_unreadable=skip_unreadable,
+    )
     table = audited_split(images, chosen)[1]
     text = table.to_csv(index=False, lineterminator="\n")
     if out is None:

@@ -11,6 +11,12 @@ import typer
 
 def verify(
     folder: Annotated[Path, typer.Argument(help="A run folder, or a folder of run folders.")],
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            "--images", help="Folder of the run's images, to read every byte of them too."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
     """Recompute hashes, counts and tables from the stored predictions: exit code 1 if any differs."""
@@ -18,6 +24,11 @@ def verify(
     from leukbench.errors import REGRESSION
 
     by_run = {path: verify_run(path) for path in run_folders(folder)}
+    if images is not None:
+        from leukbench.checks.verify_images import verify_images
+
+        for path in by_run:
+            by_run[path] += verify_images(path, images)
     if as_json:
         listed = {
             str(path): [{"file": one.file, "what": one.what} for one in differences]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import resources
 
 from leukbench.errors import UsageError, did_you_mean
 
@@ -26,85 +29,29 @@ class CatalogEntry:
     """How to get it without the downloader, in one sentence."""
     benign: str = ""
     """Class that is not malignant, where there is one."""
+    total: int = 0
+    """Number of images where those of each class are not stated."""
+    names: str = ""
+    """Regular expression that the path of every image contains, and of no other dataset's."""
+    group_pattern: str = ""
+    """Regular expression whose group ``group`` is the patient, where names tell."""
+    label_pattern: str = ""
+    """Regular expression whose group ``label`` is a key of `label_names`, where names tell the class."""
+    label_names: Mapping[str, str] = field(default_factory=dict)
+    first_sha256: str = ""
+    """Of the first image by path, to tell datasets of equal counts apart."""
 
     @property
     def images(self) -> int:
         """Number of images that the dataset holds."""
-        return sum(self.counts.values())
+        return sum(self.counts.values()) or self.total
 
 
-CATALOG: tuple[CatalogEntry, ...] = (
-    CatalogEntry(
-        name="all-pbs",
-        title="Acute Lymphoblastic Leukemia (ALL) image dataset, 3256 peripheral blood smears",
-        counts={"Benign": 504, "Early": 985, "Pre": 963, "Pro": 804},
-        layout="Original",
-        licence="not stated at the source; its authors ask that it is not redistributed",
-        citation=(
-            "Ghaderzadeh M, Aria M, et al. A fast and efficient CNN model for B-ALL diagnosis and its "
-            "subtypes classification using peripheral blood smear images. International Journal of "
-            "Intelligent Systems 37(8), 2022. doi:10.1002/int.22753"
-        ),
-        fetch="kaggle:mehradaria/leukemia",
-        by_hand=(
-            "download mehradaria/leukemia from Kaggle in a browser, unpack it, and pass its folder "
-            "as `data`"
-        ),
-        benign="Benign",
-    ),
-    CatalogEntry(
-        name="all-pbs-3242",
-        title="Blood Cell Cancer (ALL) 4-class, the 3242-image re-upload",
-        counts={
-            "Benign": 512,
-            "[Malignant] Pre-B": 955,
-            "[Malignant] Pro-B": 796,
-            "[Malignant] early Pre-B": 979,
-        },
-        licence="as stated by the uploader",
-        citation=(
-            "Re-upload of images of doi:10.1002/int.22753 in other sizes and counts; not the same "
-            "dataset as all-pbs, so numbers of the two cannot be compared"
-        ),
-        fetch="kaggle:mohammadamireshraghi/blood-cell-cancer-all-4class",
-        by_hand=(
-            "download mohammadamireshraghi/blood-cell-cancer-all-4class from Kaggle in a browser, "
-            "unpack it, and pass its folder as `data`"
-        ),
-        benign="Benign",
-    ),
-    CatalogEntry(
-        name="bloodmnist",
-        title="BloodMNIST, eight classes of normal peripheral blood cells",
-        counts={
-            "basophil": 1218,
-            "eosinophil": 3117,
-            "erythroblast": 1551,
-            "immature granulocytes": 2895,
-            "lymphocyte": 1214,
-            "monocyte": 1420,
-            "neutrophil": 3329,
-            "platelet": 2348,
-        },
-        licence="CC BY 4.0",
-        citation=(
-            "Yang J, et al. MedMNIST v2. Scientific Data 10:41, 2023, doi:10.1038/s41597-022-01721-8; "
-            "Acevedo A, et al. Data in Brief 30:105474, 2020, doi:10.1016/j.dib.2020.105474"
-        ),
-        fetch="medmnist:bloodmnist",
-        by_hand=(
-            "download bloodmnist.npz from the MedMNIST project and write its images into one folder "
-            "a class, then pass that folder as `data`"
-        ),
-    ),
-    CatalogEntry(
-        name="synthetic",
-        title="SYNTHETIC smears, rendered by leukbench",
-        licence="as leukbench itself",
-        citation="none: the images are drawn, not photographed",
-        by_hand="leukbench data synthesize DIR",
-        benign="Benign",
-    ),
+CATALOG = tuple(
+    CatalogEntry(**entry)
+    for entry in tomllib.loads(
+        (resources.files("leukbench.data") / "catalogue.toml").read_text(encoding="utf-8")
+    )["dataset"]
 )
 
 
@@ -119,11 +66,23 @@ def get_entry(name: str) -> CatalogEntry:
     )
 
 
-def recognise(counts: Mapping[str, int]) -> CatalogEntry | None:
-    """The known dataset with exactly these classes and numbers of images, if there is one."""
+def recognise(
+    counts: Mapping[str, int], images: Sequence[str] = (), first_sha256: str = ""
+) -> CatalogEntry | None:
+    """The known dataset with exactly these classes and numbers of images, or with such names of files.
+
+    `first_sha256` is that of the first image by path.
+    """
     folded = _fold(counts)
+    alike = [entry for entry in CATALOG if entry.counts and _fold(entry.counts) == folded]
+    exact = [entry for entry in alike if first_sha256 and entry.first_sha256 == first_sha256]
+    return next(iter([*exact, *alike]), None) or recognise_names(images)
+
+
+def recognise_names(images: Sequence[str]) -> CatalogEntry | None:
+    """The known dataset whose files are all named so, or a part of it."""
     for entry in CATALOG:
-        if entry.counts and _fold(entry.counts) == folded:
+        if entry.names and images and all(re.search(entry.names, image) for image in images):
             return entry
     return None
 

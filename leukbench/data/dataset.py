@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +11,16 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+def natural_key(text: str) -> tuple[tuple[bool, int, str], ...]:
+    """Sort key that orders numbers in names by value.
+
+    >>> sorted(["a10.png", "a9.png"], key=natural_key)
+    ['a9.png', 'a10.png']
+    """
+    pieces = re.split(r"(\d+)", text)
+    return tuple((piece.isdigit(), int(piece) if piece.isdigit() else 0, piece) for piece in pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +35,8 @@ class ImageRecord:
     """Of the file's bytes, hexadecimal."""
     group: str = ""
     """Patient or slide; empty where unknown."""
+    part: str = ""
+    """``train``, ``validation``, ``test`` or ``fold N`` of a published split; else empty."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +61,17 @@ class Dataset:
     catalog: str | None = None
     """Name of the known dataset that this is, if it is one."""
     skipped: tuple[SkippedImage, ...] = ()
-    """What was left out."""
+    """Unreadable images that were left out."""
+    notes: tuple[str, ...] = ()
+    """How the folder was understood, in sentences."""
 
     def __len__(self) -> int:
         return len(self.records)
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
-        """Class names in alphabetical order."""
-        return tuple(sorted({record.label for record in self.records}))
+        """Class names in alphabetical order, numbers in them by value."""
+        return tuple(sorted({record.label for record in self.records}, key=natural_key))
 
     @cached_property
     def labels(self) -> NDArray[np.str_]:
@@ -78,6 +93,11 @@ class Dataset:
     def has_groups(self) -> bool:
         """Whether every image's group is known."""
         return bool(self.records) and all(record.group for record in self.records)
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether the dataset comes with a split of its own."""
+        return bool(self.records) and all(record.part for record in self.records)
 
     @cached_property
     def paths(self) -> tuple[str, ...]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from leukbench.data.catalog import CatalogEntry, get_entry
+from leukbench.data.npz import unpack_npz
 from leukbench.errors import DataError, UsageError
 from leukbench.files import writable_cache
 
@@ -59,31 +58,11 @@ def _from_medmnist(entry: CatalogEntry, source: str, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as work:
         try:
-            info = medmnist.INFO[source]
-            loader = getattr(medmnist, info["python_class"])
-            parts = [
-                loader(split=part, download=True, root=work) for part in ("train", "val", "test")
-            ]
+            loader = getattr(medmnist, medmnist.INFO[source]["python_class"])
+            loader(split="train", download=True, root=work)
         except Exception as error:
             raise _by_hand(entry, error) from error
-        images = Path(work) / "images"
-        _write_images(parts, list(entry.counts), images)
-        images.rename(target)
-    return target
-
-
-def _write_images(parts: list[Any], classes: list[str], folder: Path) -> None:
-    """Write arrays as PNG files, one folder a class; MedMNIST numbers classes alphabetically."""
-    from PIL import Image
-
-    numbers: Counter[str] = Counter()
-    for part in parts:
-        for pixels, target in zip(part.imgs, part.labels.ravel(), strict=True):
-            label = classes[int(target)]
-            numbers[label] += 1
-            place = folder / label / f"{part.split}-{numbers[label]:05d}.png"
-            place.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels).save(place)
+        return unpack_npz(Path(work) / f"{source}.npz", target)
 
 
 def _needs_extra(package: str, entry: CatalogEntry) -> UsageError:

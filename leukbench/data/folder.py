@@ -1,139 +1,91 @@
-"""Read any folder with one sub-folder a class."""
+"""Read any folder of images: find its classes, patients and parts, and say what was understood."""
 
 from __future__ import annotations
 
-import csv
-import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from joblib import Parallel, delayed
-
-from leukbench.data.catalog import CATALOG, get_entry, recognise
+from leukbench.data.catalog import CatalogEntry, get_entry, recognise, recognise_names
 from leukbench.data.dataset import Dataset, ImageRecord, SkippedImage
-from leukbench.data.preprocess import decode_image
+from leukbench.data.layout import (
+    Facts,
+    Tree,
+    facts_of_folders,
+    find_root,
+    part_name,
+    refuse_alike,
+    root_of,
+    walk,
+)
+from leukbench.data.npz import unpack_npz
+from leukbench.data.scan import ScannedFile, scan
+from leukbench.data.tables import facts_of_names, read_facts
 from leukbench.errors import DataError
-from leukbench.files import atomic_path, cache_dir
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
+__all__ = ["find_root", "load_folder", "slug"]
+
 GROUPS_FILE = "groups.csv"
 SYNTHETIC_FILE = "leukbench-synthetic.json"
-_CHUNK = 64
-
-
-@dataclass(frozen=True, slots=True)
-class ScannedFile:
-    """What is known of one image file after it was read once."""
-
-    path: str
-    size: int
-    mtime_ns: int
-    sha256: str
-    height: int
-    width: int
-    fault: str
+_PARTS = ("train", "validation", "test")
 
 
 def load_folder(
-    path: Path, *, skip_unreadable: bool = False, name: str | None = None, jobs: int = -1
+    path: Path,
+    *,
+    labels: Path | None = None,
+    label_pattern: str | None = None,
+    group_pattern: str | None = None,
+    skip_unreadable: bool = False,
+    name: str | None = None,
+    jobs: int = -1,
 ) -> Dataset:
     """Find the classes below `path`, read every image once, and recognise known datasets.
 
-    The dataset is called `name`, else as the catalogue says, else like its folder; unreadable images
-    are refused, or with `skip_unreadable` left out and recorded.
+    Classes are folders, or come from `labels` (a table of image, label and, where known, group and
+    part) or from `label_pattern`, a regular expression with ``(?P<label>...)`` that is searched in each
+    image's path, as `group_pattern` is for ``(?P<group>...)``. The dataset is called `name`, else as in
+    the catalogue, else like its folder. `skip_unreadable` leaves out and records what cannot be read.
 
     Raises
     ------
     DataError
-        No folder, no images, one class, a class of one image, or unreadable images (all are counted,
-        the first is named).
+        No folder, no images, one class, a class of one image, images that cannot be read (counted, the
+        first is named), or labels, patients or parts that are not clear.
     """
-    root = find_root(path)
-    files = scan(root, jobs=jobs)
-    bad = [file for file in files if file.fault]
-    if bad and not skip_unreadable:
-        more = f" ({len(bad)} unreadable images in all)" if len(bad) > 1 else ""
-        raise DataError(
-            f"{root / bad[0].path} {bad[0].fault}{more}: replace or remove it, or pass "
-            "`skip_unreadable=True`."
-        )
-    groups = _read_groups(root)
+    if path.suffix == ".npz" and path.is_file():
+        path, name = unpack_npz(path), name or slug(path.stem)
+    tree = walk(path)
+    root = root_of(path, tree.images)
+    images = _below(path, root, tree, by_folders=labels is None and label_pattern is None)
+    files = scan(root, images, jobs=jobs)
+    skipped = _unreadable(path, root, tree, files, skip_unreadable)
     good = [file for file in files if not file.fault]
-    records = tuple(
-        ImageRecord(file.path, file.path.split("/")[0], file.sha256, groups.get(file.path, ""))
-        for file in good
-    )
-    _require_trainable(root, records)
-    entry = recognise(Counter(record.label for record in records))
+    listed = [*images, *_relative(path, root, tree.faults)]
+    facts = _facts(root, [file.path for file in good], listed, labels, label_pattern)
+    refuse_alike(root, (one["label"] for one in facts.values()))
     synthetic = (root / SYNTHETIC_FILE).is_file()
-    if synthetic:
-        entry = get_entry("synthetic")
+    counts = Counter(one["label"] for one in facts.values())
+    _require_trainable(root, counts)
+    entry = get_entry("synthetic") if synthetic else recognise(counts, images, good[0].sha256)
+    groups = _groups(root, path, facts, listed, entry, group_pattern)
+    records = tuple(_record(file, facts[file.path], groups) for file in good)
     return Dataset(
         name=name or (entry.name if entry else slug(path.resolve().name)),
         root=root,
         records=records,
         synthetic=synthetic,
         catalog=entry.name if entry else None,
-        skipped=tuple(SkippedImage(file.path, file.fault) for file in bad),
+        skipped=skipped,
+        notes=(*_notes(path, root, tree, good, records), *_from_names(entry, facts, groups)),
     )
 
 
-def find_root(path: Path) -> Path:
-    """The folder that holds the class folders: `path`, or the level below it that a known layout has."""
-    if not path.exists():
-        raise DataError(f"`data={path}` does not exist: check the path.")
-    if not path.is_dir():
-        raise DataError(f"`data={path}` is a file: name the folder that holds one folder a class.")
-    layouts = {entry.layout for entry in CATALOG if entry.layout != "."}
-    for layout in sorted(layouts):
-        if (path / layout).is_dir():
-            return path / layout
-    if _has_classes(path):
-        return path
-    inner = [folder for folder in sorted(path.iterdir()) if folder.is_dir()]
-    if len(inner) == 1 and not any(_images_in(path, recursive=False)) and _has_classes(inner[0]):
-        return inner[0]
-    return path
-
-
-def scan(root: Path, *, jobs: int = -1) -> list[ScannedFile]:
-    """Hash and decode every image below the class folders of `root`, in parallel.
-
-    What was read before and has the same size and time of change is taken from an index in the cache.
-    """
-    paths = sorted(
-        file.relative_to(root).as_posix()
-        for folder in sorted(root.iterdir())
-        if folder.is_dir() and not folder.name.startswith(".")
-        for file in _images_in(folder)
-    )
-    index_file = (
-        cache_dir() / "index" / f"{hashlib.sha256(str(root.resolve()).encode()).hexdigest()}.jsonl"
-    )
-    known = _read_index(index_file)
-    fresh: list[str] = []
-    found: dict[str, ScannedFile] = {}
-    for path in paths:
-        status = (root / path).stat()
-        entry = known.get(path)
-        if entry and (entry.size, entry.mtime_ns) == (status.st_size, status.st_mtime_ns):
-            found[path] = entry
-        else:
-            fresh.append(path)
-    if fresh:
-        chunks = [fresh[start : start + _CHUNK] for start in range(0, len(fresh), _CHUNK)]
-        for scanned in Parallel(n_jobs=jobs, prefer="threads")(
-            delayed(_scan_chunk)(root, chunk) for chunk in chunks
-        ):
-            found.update((file.path, file) for file in scanned)
-    files = [found[path] for path in paths]
-    if fresh or len(known) != len(files):
-        _write_index(index_file, files)
-    return files
+def _record(file: ScannedFile, facts: Facts, groups: Mapping[str, str]) -> ImageRecord:
+    group, part = groups.get(file.path, ""), facts.get("part", "")
+    return ImageRecord(file.path, facts["label"], file.sha256, group, part)
 
 
 def slug(text: str) -> str:
@@ -145,47 +97,129 @@ def slug(text: str) -> str:
     return re.sub(r"[^\w.]+", "-", text.casefold()).strip("-.") or "dataset"
 
 
-def _scan_chunk(root: Path, paths: Iterable[str]) -> list[ScannedFile]:
-    return [_scan_file(root, path) for path in paths]
-
-
-def _scan_file(root: Path, path: str) -> ScannedFile:
-    full = root / path
-    status = full.stat()
-    digest, height, width, fault = "", 0, 0, ""
-    try:
-        data = full.read_bytes()
-        digest = hashlib.sha256(data).hexdigest()
-        height, width = decode_image(data, path).shape[:2]
-    except OSError as error:
-        fault = f"cannot be opened ({error.strerror})"
-    except DataError as error:
-        fault = str(error).removeprefix(f"{path} ").partition(":")[0]
-    return ScannedFile(path, status.st_size, status.st_mtime_ns, digest, height, width, fault)
-
-
-def _images_in(folder: Path, *, recursive: bool = True) -> Iterator[Path]:
-    for file in folder.rglob("*") if recursive else folder.iterdir():
-        if file.suffix.casefold() in IMAGE_SUFFIXES and not file.name.startswith("."):
-            yield file
-
-
-def _has_classes(folder: Path) -> bool:
-    inner = [entry for entry in folder.iterdir() if entry.is_dir() and entry.name[0] != "."]
-    return sum(any(_images_in(entry, recursive=False)) for entry in inner) >= 2
-
-
-def _require_trainable(root: Path, records: tuple[ImageRecord, ...]) -> None:
-    counts = Counter(record.label for record in records)
-    if not counts:
+def _below(path: Path, root: Path, tree: Tree, *, by_folders: bool) -> list[str]:
+    """Paths below the root; what lies elsewhere is counted as left out."""
+    inside = _relative(path, root, tree.images)
+    if others := len(tree.images) - len(inside):
+        tree.left_out[f"images outside {root.relative_to(path).as_posix()}"] += others
+    nested = [image for image in inside if "/" in image]
+    if by_folders and nested and len(nested) < len(inside):
+        tree.left_out["images beside the class folders"] += len(inside) - len(nested)
+        inside = nested
+    if not inside and not tree.faults:
+        unread = [f"{number} {why}" for why, number in tree.left_out.items() if "not read" in why]
+        held = f" but {unread[0]}" if unread else ""
         raise DataError(
-            f"`data={root}` holds no images: name a folder with one folder a class, each with jpg, "
-            "png, bmp or tif files."
+            f"`data={root}` holds no images{held}: name a folder with one folder a class, each with jpg, "
+            "png, bmp, tif, webp or gif files."
         )
-    if len(counts) == 1:
+    return inside
+
+
+def _relative(path: Path, root: Path, names: Iterable[str]) -> list[str]:
+    """Names below `path` as names below `root`, without those that lie elsewhere."""
+    prefix = "".join(f"{part}/" for part in root.relative_to(path).parts)
+    return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+
+
+def _unreadable(
+    path: Path, root: Path, tree: Tree, files: Sequence[ScannedFile], skip: bool
+) -> tuple[SkippedImage, ...]:
+    """What cannot be read, by name; refused unless it is to be skipped."""
+    bad = [SkippedImage(_printable(name), fault) for name, fault in sorted(tree.faults.items())]
+    above = root.relative_to(path)
+    bad += [SkippedImage((above / f.path).as_posix(), f.fault) for f in files if f.fault]
+    if bad and not skip:
+        more = f" ({len(bad)} unreadable images in all)" if len(bad) > 1 else ""
         raise DataError(
-            f"`data={root}` holds one class ({next(iter(counts))}): a comparison needs two or more "
-            "folders with images."
+            f"{path / bad[0].path} {bad[0].reason}{more}: replace or remove it, or pass "
+            "`skip_unreadable=True`."
+        )
+    return tuple(bad)
+
+
+def _printable(name: str) -> str:
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def _facts(
+    root: Path,
+    images: Sequence[str],
+    listed: Sequence[str],
+    labels: Path | None,
+    label_pattern: str | None,
+) -> dict[str, Facts]:
+    """Label of each image and, where they are known, its group and part."""
+    if labels is not None:
+        facts = read_facts(labels, ["label"], ["group", "part"], root, images, listed)
+    elif label_pattern is not None:
+        facts = facts_of_names(label_pattern, "label_pattern", "label", root, images)
+    elif (known := recognise_names(images)) and known.label_pattern:
+        facts = facts_of_names(known.label_pattern, "label_pattern", "label", root, images)
+        return {image: {"label": known.label_names[one["label"]]} for image, one in facts.items()}
+    else:
+        return facts_of_folders(root, images)
+    for column in ("group", "part"):
+        bare = [image for image in images if not facts[image].get(column)]
+        if bare and len(bare) < len(images):
+            raise DataError(
+                f"{len(bare)} images of {root} have no {column} where others have one, the first is "
+                f"{bare[0]}: give it for all images or for none."
+            )
+    return {
+        image: one | {"part": _known_part(root, image, one.get("part", ""))}
+        for image, one in facts.items()
+    }
+
+
+def _known_part(root: Path, image: str, given: str) -> str:
+    part = part_name(given) or (f"fold {int(given)}" if given.isdigit() else "")
+    if given and not part:
+        raise DataError(
+            f"The part {given!r} of {root / image} is unknown: write train, validation, test, or the "
+            "number of a fold."
+        )
+    return part
+
+
+def _groups(
+    root: Path,
+    path: Path,
+    facts: dict[str, Facts],
+    listed: Sequence[str],
+    entry: CatalogEntry | None,
+    group_pattern: str | None,
+) -> dict[str, str]:
+    """Patient of each image, from the first source that names patients."""
+    good = list(facts)
+    table = next((t for t in (root / GROUPS_FILE, path / GROUPS_FILE) if t.is_file()), None)
+    if all(one.get("group") for one in facts.values()):
+        found = facts
+    elif group_pattern is not None:
+        found = facts_of_names(group_pattern, "group_pattern", "group", root, good)
+    elif table is not None:
+        found = read_facts(table, ["group"], [], root, good, listed)
+    elif (truth := root / SYNTHETIC_FILE).is_file():
+        stored: dict[str, str] = json.loads(truth.read_text(encoding="utf-8"))["groups"]
+        if added := [image for image in good if image not in stored]:
+            raise DataError(
+                f"{len(added)} images of {root} stand not in {truth.name}, the first is {added[0]}: move "
+                "them out, or write a groups.csv."
+            )
+        found = {image: {"group": stored[image]} for image in good}
+    elif entry and entry.group_pattern:
+        found = facts_of_names(entry.group_pattern, "group_pattern", "group", root, good)
+    else:
+        return {}
+    return {image: found[image]["group"] for image in good}
+
+
+def _require_trainable(root: Path, counts: Counter[str]) -> None:
+    if len(counts) < 2:
+        held = f"one class ({next(iter(counts))})" if counts else "no image that can be read"
+        raise DataError(
+            f"`data={root}` holds {held}: a comparison needs two or more folders with images."
         )
     label, fewest = min(counts.items(), key=lambda item: item[1])
     if fewest == 1:
@@ -195,33 +229,44 @@ def _require_trainable(root: Path, records: tuple[ImageRecord, ...]) -> None:
         )
 
 
-def _read_groups(root: Path) -> dict[str, str]:
-    truth = root / SYNTHETIC_FILE
-    table = root / GROUPS_FILE
-    if table.is_file():
-        with table.open(encoding="utf-8", newline="") as lines:
-            reader = csv.DictReader(lines)
-            if not {"image", "group"} <= set(reader.fieldnames or ()):
-                raise DataError(f"{table} needs the columns image and group: add them.")
-            return {row["image"]: row["group"] for row in reader}
-    if truth.is_file():
-        groups: dict[str, str] = json.loads(truth.read_text(encoding="utf-8"))["groups"]
-        return groups
-    return {}
+def _from_names(
+    entry: CatalogEntry | None, facts: dict[str, Facts], groups: dict[str, str]
+) -> list[str]:
+    """What the names of a known dataset's files say."""
+    told = []
+    if (
+        entry
+        and entry.label_pattern
+        and set(entry.label_names.values()) >= {one["label"] for one in facts.values()}
+    ):
+        told.append("classes")
+    if entry and entry.group_pattern and groups:
+        told.append("patients")
+    return [f"The {' and '.join(told)} come from the names of the files."] if told else []
 
 
-def _read_index(path: Path) -> dict[str, ScannedFile]:
-    try:
-        with path.open(encoding="utf-8") as lines:
-            files = (ScannedFile(*json.loads(line)) for line in lines)
-            return {file.path: file for file in files}
-    except (OSError, ValueError, TypeError):
-        return {}
-
-
-def _write_index(path: Path, files: list[ScannedFile]) -> None:
-    try:
-        with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as lines:
-            lines.writelines(json.dumps(astuple(file)) + "\n" for file in files)
-    except DataError:
-        return  # the index only saves time
+def _notes(
+    path: Path, root: Path, tree: Tree, good: Sequence[ScannedFile], records: Sequence[ImageRecord]
+) -> list[str]:
+    """How the folder was understood, where that is not plain."""
+    notes = []
+    if root != path:
+        notes.append(f"The classes are looked for in {root.relative_to(path)}.")
+    if tree.left_out:
+        told = ", ".join(f"{number} {why}" for why, number in sorted(tree.left_out.items()))
+        notes.append(f"Left out: {told}.")
+    if tree.empty:
+        notes.append(f"Folders without images: {', '.join(tree.empty)}.")
+    remarks = Counter(file.remark for file in good if file.remark)
+    notes += [f"{number} images have {remark}." for remark, number in sorted(remarks.items())]
+    parts = Counter(record.part for record in records)
+    if "" not in parts:
+        order = [part for part in _PARTS if part in parts] or sorted(parts)
+        sizes = ", ".join(f"{part} {parts[part]}" for part in order)
+        if "validation" in parts and "test" not in parts:
+            sizes += ", of which validation is tested"
+        notes.append(
+            f"The images come with a split of their own ({sizes}): the policy given keeps it, every "
+            "other policy divides all of them anew."
+        )
+    return notes

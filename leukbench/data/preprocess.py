@@ -15,54 +15,13 @@ from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
 
 from leukbench.data.dataset import Dataset
-from leukbench.errors import DataError
+from leukbench.data.decode import READ_FLAGS
+from leukbench.data.decode import read_image as read_image
 from leukbench.files import atomic_path, cache_dir, reserve_space, writable_cache
 from leukbench.protocol import Preprocessing, canonical_sha256
 
 _CHUNK = 64
 _MARK = 1
-
-_END_MARKERS = {
-    b"\xff\xd8": (b"\xff\xd9", "JPEG"),
-    b"\x89PNG": (b"IEND", "PNG"),
-}
-
-
-def decode_image(data: bytes, name: str | Path) -> NDArray[np.uint8]:
-    """Decode one image file; a DataError that begins with `name` where it is empty, cut off or no image.
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8, shape ``(height, width, 3)``, channels in OpenCV's order blue, green, red. Alpha is
-        dropped, grey is repeated, 16 bits become 8: what ``cv2.imread`` gives by default.
-    """
-    fault, image = "", None
-    if not data:
-        fault = "is an empty file"
-    for start, (end, kind) in _END_MARKERS.items():
-        if data.startswith(start) and end not in data[-4096:] and end not in data[len(data) // 2 :]:
-            fault = f"is a {kind} file that was cut off"
-    if not fault:
-        try:
-            image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
-        except cv2.error:
-            image = None
-    if image is None:
-        fault = fault or "cannot be read as an image"
-        raise DataError(f"{name} {fault}: replace it, or pass `skip_unreadable=True`.")
-    return np.asarray(image, dtype=np.uint8)
-
-
-def read_image(path: Path) -> NDArray[np.uint8]:
-    """Read and decode one image file; see `decode_image`."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be opened ({error.strerror}): check its permissions."
-        ) from error
-    return decode_image(data, path)
 
 
 def preprocess_image(image: NDArray[np.uint8], settings: Preprocessing) -> NDArray[np.uint8]:
@@ -154,10 +113,12 @@ def _read_over(path: Path, previous: NDArray[np.uint8] | None) -> NDArray[np.uin
     if previous is not None:
         previous[0, 0] = previous[-1, -1] = _MARK
         try:
-            filled = cv2.imread(str(path), previous, cv2.IMREAD_COLOR) is previous
-        except cv2.error:  # another shape
+            filled = cv2.imread(str(path), previous, READ_FLAGS) is previous
+        except cv2.error:  # another shape or depth
             filled = False
         if filled and previous[0, 0, 0] != _MARK and previous[-1, -1, 0] != _MARK:
             return previous
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    return read_image(path) if image is None else np.asarray(image, dtype=np.uint8)
+    image = cv2.imread(str(path), READ_FLAGS)
+    if image is None or image.dtype != np.uint8:
+        return read_image(path)
+    return np.asarray(image, dtype=np.uint8)

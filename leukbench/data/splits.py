@@ -8,14 +8,13 @@ of a run reads the same table.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from leukbench.data.dataset import Dataset
+from leukbench.data.dataset import Dataset, natural_key
 from leukbench.errors import DataError
 from leukbench.protocol import Split, canonical_sha256
 
@@ -36,22 +35,31 @@ def make_split(
 ) -> pd.DataFrame:
     """Divide a dataset as `policy` says: a table with `SPLIT_COLUMNS`, by fold and then by image.
 
-    `groups` are those of the audit, for a dataset that knows none.
+    `groups` are the audit's clusters of duplicates and overlaps. They stand for patients where none is
+    known; where patients are known, the policy grouped keeps the connected components of both together.
 
     Raises
     ------
     DataError
-        Where a class or the groups are too few for the folds.
+        Where a class or the groups are too few for the folds, or a part lacks a class.
     """
-    known = dataset.groups if dataset.has_groups or groups is None else np.array(groups)
-    if policy.policy == "grouped" and not all(known):
+    named = dataset.groups if dataset.has_groups or groups is None else np.array(groups)
+    units = named if groups is None else joined_groups(named, np.array(groups))
+    if policy.policy == "grouped" and not all(units):
         raise DataError(
             "The policy grouped needs the group of every image: add groups.csv (columns image, "
             "group) to the data folder, or take the policy blocks."
         )
-    _require_enough(dataset, policy, known)
+    _require_enough(dataset, policy, units)
+    try:
+        folds = list(_folds(dataset, policy, units))
+    except ValueError as error:
+        raise DataError(
+            f"The {len(dataset)} images cannot be divided by split.policy {policy.policy} "
+            f"({str(error).rstrip('.')}): add images, or lower split.folds or the fractions."
+        ) from error
     frames = []
-    for fold, (train, validation, test) in enumerate(_folds(dataset, policy, known)):
+    for fold, (train, validation, test) in enumerate(folds):
         part = np.full(len(dataset), EMBARGO, dtype=object)
         part[train], part[validation], part[test] = "train", "validation", "test"
         _require_parts(dataset, fold, part, policy)
@@ -63,11 +71,29 @@ def make_split(
                     "image": dataset.paths,
                     "sha256": [record.sha256 for record in dataset.records],
                     "label": dataset.labels,
-                    "group": known,
+                    "group": named,
                 }
             )
         )
     return pd.concat(frames, ignore_index=True)[list(SPLIT_COLUMNS)]
+
+
+def joined_groups(patients: NDArray[np.str_], clusters: NDArray[np.str_]) -> NDArray[np.str_]:
+    """Connected components of two groupings, each called like the first of its patients.
+
+    >>> joined_groups(np.array(["p1", "p2", "p2", "p3"]), np.array(["a", "a", "b", "c"])).tolist()
+    ['p1', 'p1', 'p1', 'p3']
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    names, rows = np.unique(patients, return_inverse=True)
+    columns = np.unique(clusters, return_inverse=True)[1]
+    size = len(names) + int(columns.max()) + 1
+    links = coo_array((np.ones(len(rows)), (rows, columns + len(names))), shape=(size, size))
+    component = connected_components(links, directed=False)[1][: len(names)]
+    first = dict(zip(component[::-1].tolist(), names[::-1].tolist(), strict=True))
+    return np.array([first[number] for number in component[rows].tolist()])
 
 
 def fold_sha256(split: pd.DataFrame, fold: int) -> str:
@@ -91,16 +117,6 @@ def part_indices(split: pd.DataFrame, dataset: Dataset, fold: int, part: str) ->
     return np.array(sorted(position[path] for path in chosen), dtype=np.intp)
 
 
-def natural_key(text: str) -> tuple[tuple[bool, int, str], ...]:
-    """Sort key that orders numbers in names by value.
-
-    >>> sorted(["a10.png", "a9.png"], key=natural_key)
-    ['a9.png', 'a10.png']
-    """
-    pieces = re.split(r"(\d+)", text)
-    return tuple((piece.isdigit(), int(piece) if piece.isdigit() else 0, piece) for piece in pieces)
-
-
 def _folds(dataset: Dataset, policy: Split, groups: NDArray[np.str_]) -> Iterator[_Parts]:
     from sklearn.model_selection import RepeatedStratifiedKFold
 
@@ -108,6 +124,12 @@ def _folds(dataset: Dataset, policy: Split, groups: NDArray[np.str_]) -> Iterato
     everything = np.arange(len(dataset))
     if policy.policy == "blocks":
         yield from _blocks(dataset, policy)
+        return
+    if policy.policy == "given":
+        for fold, (train, validation, test) in enumerate(_given(dataset)):
+            if policy.validation_fraction and not len(validation):
+                train, validation = _grouped_validation(train, targets, groups, policy, fold)
+            yield train, validation, test
         return
     if policy.policy == "grouped":
         pairs = _grouped(targets, groups, policy)
@@ -179,6 +201,33 @@ def _grouped_validation(
     return rest[train], rest[validation]
 
 
+def _given(dataset: Dataset) -> Iterator[_Parts]:
+    """The split that comes with the images; of numbered folds, each is tested once."""
+    if not dataset.has_parts:
+        raise DataError(
+            "split.policy given needs images that come with a split: folders train and test, or the "
+            "column part in `labels`; take another policy."
+        )
+    parts = np.array([record.part for record in dataset.records])
+    names = sorted(set(parts), key=natural_key)
+    if all(name.startswith("fold") for name in names):
+        for name in names:
+            yield (
+                np.flatnonzero(parts != name),
+                np.flatnonzero(parts == ""),
+                np.flatnonzero(parts == name),
+            )
+        return
+    tested = "test" if "test" in names else "validation"
+    if "train" not in names or tested not in names or set(names) - {"train", "validation", "test"}:
+        raise DataError(
+            f"The split that comes with the images has the parts {', '.join(names)}: it needs train and "
+            "test, or numbered folds."
+        )
+    train, test = np.flatnonzero(parts == "train"), np.flatnonzero(parts == tested)
+    yield train, np.flatnonzero((parts == "validation") & (parts != tested)), test
+
+
 def _blocks(dataset: Dataset, policy: Split) -> Iterator[_Parts]:
     """Contiguous file numbers of each class: block `i` of every class is the test part of fold `i`.
 
@@ -227,9 +276,12 @@ def _require_enough(dataset: Dataset, policy: Split, groups: NDArray[np.str_]) -
 
 
 def _require_parts(dataset: Dataset, fold: int, part: NDArray[np.object_], policy: Split) -> None:
-    for label in dataset.classes:
-        if not np.any((dataset.labels == label) & (part == "train")):
-            raise DataError(
-                f"Fold {fold} leaves the class {label} without training images under split.policy "
-                f"{policy.policy}: add images, lower split.folds, or take the policy stratified."
-            )
+    for name, purpose in (("train", "training"), ("test", "test")):
+        held = set(dataset.labels[part == name])
+        for label in dataset.classes:
+            if label not in held:
+                raise DataError(
+                    f"Fold {fold} leaves the class {label} ({dataset.counts[label]} images) without "
+                    f"{purpose} images under split.policy {policy.policy}: add images, lower "
+                    "split.folds, or take another split.seed or the policy stratified."
+                )

@@ -10,7 +10,10 @@ from leukbench.audit.findings import KINDS, TITLES, AuditReport
 from leukbench.data.splits import SEEN
 from leukbench.report.formats import joined, number, percent
 from leukbench.report.results import Results, rows_of
+from leukbench.runfolder import RunFolder
 from leukbench.score.leakage import failing_controls
+
+FEW_TESTED = 5
 
 
 def seen_copies(split: pd.DataFrame) -> tuple[int, int]:
@@ -21,6 +24,49 @@ def seen_copies(split: pd.DataFrame) -> tuple[int, int]:
     test = split[split["part"] == "test"]
     training = split.loc[split["part"].isin(SEEN), ["fold", "sha256"]].drop_duplicates()
     return len(test.merge(training, on=["fold", "sha256"])), len(test)
+
+
+def divided_patients(folder: RunFolder) -> list[str]:
+    """Return how many patients stand on both sides of the split, where patients are known."""
+    if folder.run.dataset.group_kind != "patient":
+        return []
+    divided: set[str] = set()
+    split = folder.split
+    for _, fold in split.groupby("fold"):
+        held = fold["part"] == "test"
+        seen = fold["part"].isin(SEEN)
+        divided |= set(fold.loc[held, "group"]) & set(fold.loc[seen, "group"])
+    if not divided:
+        return []
+    return [
+        f"{len(divided)} of {split['group'].nunique()} patients have images both in training and in "
+        "test: these numbers do not show how a model does on new patients."
+    ]
+
+
+def rare_classes(results: Results) -> list[str]:
+    """Return which classes have few test images, and which a ranked model never predicts."""
+    split = results.folder.split
+    tested = split[split["part"] == "test"].groupby("label")["image"].nunique()
+    few = {name: int(tested.get(name, 0)) for name in results.folder.classes}
+    few = {name: images for name, images in few.items() if images < FEW_TESTED}
+    sentences = []
+    if few:
+        counts = ", ".join(f"{name} {images}" for name, images in few.items())
+        sentences.append(
+            f"Few test images ({counts}): the scores of these classes, and their part in every macro "
+            "average, rest on them alone."
+        )
+    never = {}
+    for name in results.ranked["model"]:
+        matrix = results.confusion[name]
+        missed = matrix.index[(matrix.sum(axis=0) == 0).to_numpy() & (matrix.sum(axis=1) > 0)]
+        if len(missed):
+            never[results.titles[name]] = ", ".join(map(str, missed))
+    if never:
+        told = "; ".join(f"{classes} by {title}" for title, classes in never.items())
+        sentences.append(f"Never predicted, though tested: {told}.")
+    return sentences
 
 
 def partner_sentences(results: Results) -> Iterator[str]:

@@ -12,7 +12,8 @@ from leukbench.report.results import Results, initial_weights
 DEFINITIONS = (
     "Precision, recall, specificity and F1 are macro averages: each class against the rest, every "
     "class with the same weight. Specificity of a class is TN / (TN + FP), the share of the images "
-    "of all other classes that are not predicted to be of this class."
+    "of all other classes that are not predicted to be of this class. A class that is never predicted "
+    "has a precision and F1 of 0; one without test images has no scores and is left out of averages."
 )
 CONVENTIONS = (
     "A class that is never predicted has precision and F1 of 0; a class without a test image enters no "
@@ -101,7 +102,7 @@ def _data(results: Results) -> str:
     total = sum(data.counts.values())
     return (
         f"Dataset: {data.title}, {total} images ({counts}){left_out}; "
-        f"fingerprint {data.fingerprint[:16]}."
+        f"fingerprint {data.fingerprint[:16]}." + "".join(f" {note}" for note in data.notes)
     )
 
 
@@ -137,6 +138,10 @@ def reproduce_command(results: Results) -> str:
     parts = ["leukbench", "run-all"]
     if not run.dataset.synthetic:
         parts += ["--data", run.dataset.name]
+    typed = shlex.split(run.command)
+    for flag in ("--labels", "--label-pattern", "--group-pattern"):
+        if flag in typed[:-1]:
+            parts += [flag, typed[typed.index(flag) + 1]]
     parts += _protocol_options(protocol)
     tried = [name for name, records in results.records.items() if records[0].family != "probe"]
     if set(tried) != set(protocol.models or run.models):

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from leukbench.data.splits import natural_key
+from leukbench.data.dataset import natural_key
 from leukbench.records import PublishedValues, TrialRecord
 from leukbench.report.formats import NOT_REPORTED
 from leukbench.runfolder import HeatMaps, RunFolder

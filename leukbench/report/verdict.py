@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from leukbench.report.audit_view import partner_sentences
+from leukbench.report.audit_view import divided_patients, partner_sentences, rare_classes
 from leukbench.report.formats import (
     SYNTHETIC,
     joined,
@@ -41,15 +41,18 @@ class Sentence:
 def verdict(results: Results) -> tuple[Sentence, ...]:
     """Return all sentences in the order in which a reader needs them.
 
-    A probe that comes within the interval of the best model stands first, then the word SYNTHETIC.
+    Patients on both sides of the split stand first, then a probe that comes within the interval of the
+    best model, then the word SYNTHETIC.
     """
     parts: list[tuple[Kind, Iterable[str]]] = [
+        ("warning", divided_patients(results.folder)),
         ("warning", _probe_warning(results)),
         ("warning", _synthetic(results)),
         ("warning", _shuffled(results)),
         ("warning", partner_sentences(results)),
         ("warning", _coverage(results)),
         ("warning", _few_groups(results)),
+        ("warning", rare_classes(results)),
         ("finding", _leader(results)),
         ("finding", _file_order(results)),
         ("finding", _resolution(results)),

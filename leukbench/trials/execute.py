@@ -120,6 +120,7 @@ def describe_run(prepared: Preparation) -> RunDescription:
             licence=entry.licence if entry else "",
             citation=entry.citation if entry else "",
             group_kind="patient" if source.has_groups else "proxy",
+            notes=source.notes,
             skipped=tuple(SkippedFile(**dataclasses.asdict(image)) for image in source.skipped),
         ),
         protocol=protocol,

@@ -130,6 +130,15 @@ class RunOptions(BaseModel):
     )
     timeout: Quantity = _option("Longest time of one trial, as in 90s, 30m, 2h.")
     memory_mb: Quantity = _option("Most memory of one trial, as in 800m, 8g.")
+    labels: Path | None = _option(
+        "Table of the columns image, label and, where known, group and part, instead of folders."
+    )
+    label_pattern: str | None = _option(
+        "Regular expression with (?P<label>...) that is searched in each image's path."
+    )
+    group_pattern: str | None = _option(
+        "Regular expression with (?P<group>...), the patient, that is searched in each image's path."
+    )
     skip_unreadable: bool = _option("Leave out images that cannot be read.", False)
     fresh: bool = _option("Run again what is finished.", False)
     save_models: bool = _option("Keep the fitted models, for leukbench predict.", False)

@@ -29,7 +29,7 @@ from leukbench.trials.options import RunOptions
 from leukbench.trials.plan import TrialPlan, plan_trials
 from leukbench.trials.subprocess_call import call_in_subprocess
 
-AUDIT_VERSION = 2
+AUDIT_VERSION = 3
 """Raised when a change of the audit changes what it finds: groups and splits are made anew."""
 
 # The embedded default: patients differ little enough that networks leave chance within minutes.
@@ -63,7 +63,13 @@ class Preparation:
 def load_data(options: RunOptions) -> Dataset:
     """The images of a run: the user's folder, or the embedded synthetic smears."""
     if options.data is not None:
-        return load_folder(options.data, skip_unreadable=options.skip_unreadable)
+        return load_folder(
+            options.data,
+            labels=options.labels,
+            label_pattern=options.label_pattern,
+            group_pattern=options.group_pattern,
+            skip_unreadable=options.skip_unreadable,
+        )
     from leukbench.data.synthetic import SyntheticConfig, write_dataset
 
     config = SyntheticConfig(**EMBEDDED)
@@ -148,6 +154,8 @@ def audited_split(source: Dataset, protocol: Protocol) -> tuple[Dataset, pd.Data
     """
     dataset = relabel(source, protocol.task)
     wanted = protocol.model_dump(mode="json", include={"split", "task"})
+    if source.has_parts:
+        wanted["parts"] = [record.part for record in source.records]
     key = canonical_sha256(wanted | {"leukbench": __version__, "audit": AUDIT_VERSION})[:24]
     split_file, audit_file = (
         _cached(source, f"split-{key}.csv"),

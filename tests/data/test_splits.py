@@ -128,6 +128,39 @@ def test_groups_that_are_unknown_or_too_few_are_refused() -> None:
         make_split(dataset(groups=2), Split(policy="grouped", folds=3))
 
 
+def test_patients_and_copies_are_kept_together_in_one_group() -> None:
+    images = dataset(images=24, groups=12)
+    clusters = [f"proxy-{i}" for i in range(len(images))]
+    pairs = [("A/A-1.png", "B/B-1.png"), ("B/B-13.png", "C/C-2.png")]  # B-0 joins A-0 and C-1
+    for first, second in pairs:
+        clusters[images.paths.index(second)] = clusters[images.paths.index(first)]
+    split = make_split(images, Split(policy="grouped", folds=4), clusters)
+    assert set(split["group"]) == set(images.groups), "the table names patients"
+    joined = split[split["group"].isin({"A-0", "B-0", "C-1"})]
+    assert (joined.groupby("fold")["part"].nunique() == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("images", "policy", "message"),
+    [
+        (dataset(images=2), Split(policy="paper", seed=1), "without test images"),
+        (dataset(images=2), Split(policy="stratified", test_fraction=0.2), "cannot be divided"),
+        (dataset(images=6, groups=3), Split(policy="grouped"), "cannot be divided|without"),
+        (
+            dataset(images=3),
+            Split(policy="stratified", validation_fraction=0.1),
+            "cannot be divided",
+        ),
+    ],
+)
+def test_parts_without_a_class_are_refused_before_training(
+    images: Dataset, policy: Split, message: str
+) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        make_split(images, policy)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_class_smaller_than_the_folds_is_refused() -> None:
     with pytest.raises(DataError, match="fewer than the 5 folds"):
         make_split(dataset(images=3), Split(policy="stratified", folds=5))

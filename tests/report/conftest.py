@@ -106,7 +106,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 def pictured(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, Path]:
     """A run and the folder of its images, which are coloured noise."""
     root = tmp_path_factory.mktemp("runs")
-    folder = make_run(root / "run", images=40)
+    folder = make_run(root / "run", images=60)
     rng = np.random.default_rng(0)
     for name in folder.split["image"].unique():
         path = root / "images" / name
