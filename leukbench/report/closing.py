@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from leukbench.report.formats import with_interval
+from leukbench.report.formats import SYNTHETIC, with_interval
 from leukbench.runfolder import RunFolder
 from leukbench.score import UNRANKED_FAMILIES
 
@@ -18,6 +18,7 @@ def closing_sentences(folder: RunFolder) -> list[str]:
     second says whether six colour numbers do as well; the third names the page.
     """
     table = pd.read_csv(folder.path / "comparison.csv")
+    table["title"] = table["title"].str.removesuffix(f" [{SYNTHETIC}]")
     test = folder.split[folder.split["part"] == "test"]
     chance = float(test["label"].value_counts(normalize=True).max())
     ranked = table[(table["status"] == "ok") & ~table["family"].isin(UNRANKED_FAMILIES)]
