@@ -34,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for seed in range(given.seed, given.seed + each):
                 file.write_text(true_table(kind, seed), encoding="utf-8")
                 report = check_table(str(file), images=150)
-                statuses.update(v.status for v in (*report.rows, *report.reports))
+                statuses.update([v.status for v in report.rows])
+                statuses.update([v.status for v in report.reports])
                 if report.exit_code:
                     false.append(seed)
             alarms += len(false)

@@ -83,7 +83,9 @@ def check_table(
     kind : {"auto", "binary", "macro", "weighted", "micro", "mean"}, optional
         How the rows' shares were taken; overrides what the file says. A binary row has one positive
         class; macro, weighted and micro are averages over classes, "mean" is one over folds, seeds
-        or datasets. Without any, "auto": a row cannot be true only if it is none of these.
+        or datasets. Without any, "auto": a row cannot be true only if it is none of these. A
+        classification report of a stated kind but "mean" is one of a single test set, as
+        scikit-learn's own always is.
     classes : int, optional
         Number of classes of macro rows without supports, at least 2.
     images : int, default 1000
@@ -116,7 +118,12 @@ def check_table(
     if kind is not None:
         rows = [replace(row, kind=kind, mean=row.mean or kind == "mean") for row in rows]
     verdicts = [judge_row(row, classes=classes, limit=images) for row in rows]
-    reports = tuple(judge_report(table) for table in tables if table.classes)
+    one_run = kind not in (None, "auto", "mean")
+    reports = tuple(
+        judge_report(replace(t, one_run=(t.one_run or one_run) and kind != "mean"))
+        for t in tables
+        if t.classes
+    )
     findings = [*_unread(tables[0]), *_kind_finding(verdicts), *shared_set_findings(verdicts)]
     findings += superiority_findings(verdicts)
     return CheckReport(source, tuple(verdicts), reports, tuple(findings))

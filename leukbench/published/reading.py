@@ -91,7 +91,8 @@ def read_table(path: Path) -> PublishedTable:
 
 def parse_tables(text: str, name: str, title: str) -> tuple[PublishedTable, ...]:
     """Parse a text of any form (see the module's docstring): a table, or a report for each model."""
-    lines = _text_report(text) or _csv_lines(text, name)
+    printed = _text_report(text)
+    lines = printed or _csv_lines(text, name)
     if len(lines) < 2:
         raise DataError(f"{name} has no rows: write a header line and a line for each row.")
     columns = [_column(c) for c in lines[0][1]]
@@ -104,7 +105,8 @@ def parse_tables(text: str, name: str, title: str) -> tuple[PublishedTable, ...]
         turned = zip(*([*row, *[""] * width][:width] for _, row in lines), strict=True)
         lines = list(enumerate(turned, 1))
         columns = [_column(c) for c in lines[0][1]]
-    if columns[0].text.lower() in ("", "unnamed: 0"):
+    exported = columns[0].text.lower() in ("", "unnamed: 0")
+    if exported:
         columns[0] = Column("class", "", False, "class")
     twice = [c.text for i, c in enumerate(columns) if c[:2] in [other[:2] for other in columns[:i]]]
     if twice:
@@ -130,6 +132,7 @@ def parse_tables(text: str, name: str, title: str) -> tuple[PublishedTable, ...]
             f"{title}, {model}" if model else title,
             [(at, cells) for at, cells in rows if _get(cells, "algorithm") == model],
             unread,
+            exported or bool(printed),
         )
         for model in models
     )
@@ -235,7 +238,9 @@ def _rows(at: str, cells: dict[Column, str]) -> list[PublishedRow]:
     return rows
 
 
-def _report(name: str, title: str, rows: Sequence[Named], unread: Sequence[str]) -> PublishedTable:
+def _report(
+    name: str, title: str, rows: Sequence[Named], unread: tuple[str, ...], one_run: bool
+) -> PublishedTable:
     classes, averages = [], {}
     for at, cells in rows:
         kind = re.sub(r"[\s_-]+", " ", _get(cells, "class").lower().replace("average", "avg"))
@@ -258,7 +263,7 @@ def _report(name: str, title: str, rows: Sequence[Named], unread: Sequence[str])
             classes.append(row)
     if len(classes) < 2:
         raise DataError(f"{name} names fewer than two classes: write a line for each.")
-    return PublishedTable(name, title, (), tuple(classes), averages, unread=tuple(unread))
+    return PublishedTable(name, title, (), tuple(classes), averages, unread=unread, one_run=one_run)
 
 
 def _printed(at: str, cells: dict[Column, str], metrics: Sequence[str]) -> dict[str, str]:

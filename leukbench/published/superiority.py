@@ -14,7 +14,7 @@ from itertools import product
 from scipy.stats import binomtest
 
 from leukbench.published.macro_targets import Targets
-from leukbench.published.rows import CONSISTENT, RowVerdict
+from leukbench.published.rows import IMPOSSIBLE, RowVerdict
 from leukbench.published.shared_sets import LONGEST, TableFinding
 
 LEVEL = 0.05
@@ -26,12 +26,12 @@ Errors = tuple[tuple[int, ...], tuple[int, ...]]
 
 def superiority_findings(verdicts: Sequence[RowVerdict]) -> Iterator[TableFinding]:
     """Compare the best accuracy with every other on a test set whose size is stated."""
-    stated = [v for v in verdicts if v.status == CONSISTENT and "accuracy" in v.cells]
+    stated = [v for v in verdicts if v.status != IMPOSSIBLE and "accuracy" in v.cells]
     for supports in dict.fromkeys(v.row.supports for v in stated if v.row.supports):
         rows = [v for v in stated if v.row.supports == supports and not v.row.mean][:LONGEST]
         best = max(rows, key=lambda v: v.cells["accuracy"].value, default=None)
         for other in rows:
-            if best is None or other is best:
+            if best is None or other is best or not (_errors(best) and _errors(other)):
                 continue
             low, high = paired_p_values(_errors(best), _errors(other))
             follows = "does not follow, whichever images are wrong"
@@ -77,7 +77,11 @@ def _exact_p(only_other: int, different: int) -> float:
 def _errors(verdict: RowVerdict) -> list[Errors]:
     """Every number of errors that prints a row, of positives and negatives where it is binary."""
     reading, n = verdict.reading, sum(verdict.row.supports)
-    if reading is not None and reading.fits.count == len(reading.fits.tables):
+    if (
+        reading is not None
+        and reading.fits.complete
+        and reading.fits.count == len(reading.fits.tables)
+    ):
         tables = reading.fits.tables.tolist()
         return [((tp + fn, fp + tn), (fn, fp)) for tp, fp, fn, tn in tables]
     return [

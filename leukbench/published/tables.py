@@ -50,7 +50,8 @@ class PublishedTable:
     """A table as printed: `rows` of algorithms, or `classes` with their `averages`.
 
     `matrix` is a confusion matrix that was printed itself, of the `classes`; `unread` names the
-    columns that are not checked.
+    columns that are not checked. `one_run` says that a report is not a mean over runs: it is what
+    scikit-learn wrote of one test set.
     """
 
     name: str
@@ -60,6 +61,7 @@ class PublishedTable:
     averages: dict[str, ClassRow] = field(default_factory=dict)
     matrix: tuple[tuple[int, ...], ...] = ()
     unread: tuple[str, ...] = ()
+    one_run: bool = False
 
     @property
     def supports(self) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -125,7 +126,11 @@ def report(rng: np.random.Generator, show: Printer, form: str) -> str:
     true, called = predictions(rng, classes)
     names = [f"class {chr(65 + i)}" for i in range(classes)]
     zero = float(rng.integers(2))
-    options = {"labels": list(range(classes)), "target_names": names, "zero_division": zero}
+    options: dict[str, Any] = {
+        "labels": list(range(classes)),
+        "target_names": names,
+        "zero_division": zero,
+    }
     if form == "absent class":
         options |= {"labels": list(range(classes + 1)), "target_names": [*names, "never there"]}
     elif form == "some classes":
