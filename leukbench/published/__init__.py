@@ -6,13 +6,9 @@
 from __future__ import annotations
 
 from leukbench.published.check import CheckReport, check_table
+from leukbench.published.paper_tables import published_table
 from leukbench.published.reading import read_table
-from leukbench.published.tables import (
-    ClassRow,
-    PublishedRow,
-    PublishedTable,
-    published_table,
-)
+from leukbench.published.tables import ClassRow, PublishedRow, PublishedTable
 
 __all__ = [
     "CheckReport",

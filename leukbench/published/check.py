@@ -11,12 +11,13 @@ from typing import Any
 
 from leukbench.errors import UsageError
 from leukbench.published.paper import paper_findings
+from leukbench.published.paper_tables import published_table
 from leukbench.published.reading import read_tables
 from leukbench.published.reports import ReportVerdict, judge_report
 from leukbench.published.rows import CONSISTENT, IMPOSSIBLE, UNSETTLED, RowVerdict, judge_row
 from leukbench.published.shared_sets import TableFinding, shared_set_findings
 from leukbench.published.superiority import superiority_findings
-from leukbench.published.tables import KINDS, PublishedTable, published_table
+from leukbench.published.tables import KINDS, PublishedTable
 from leukbench.published.wording import STATUS, report_lines, row_lines
 
 #: Largest binary test set searched where a row does not state its size, and the most it can be.

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
+from leukbench.published.paper_tables import Claim, published_claims
 from leukbench.published.report_search import Matrix, derived
 from leukbench.published.reports import ReportVerdict, judge_report
 from leukbench.published.rounding import Cell, show
@@ -16,7 +17,7 @@ from leukbench.published.shared_sets import (
     own_set_findings,
     shared_set_findings,
 )
-from leukbench.published.tables import Claim, PublishedTable, published_claims
+from leukbench.published.tables import PublishedTable
 from leukbench.score.intervals import wilson
 
 
