@@ -64,7 +64,7 @@ def test_the_options_of_run_are_those_of_the_command() -> None:
     function = inspect.signature(api.run).parameters
     command = inspect.signature(run_all).parameters
     assert list(function) == [*options, "progress"]
-    assert list(command) == [*options, "dry_run", "json"]
+    assert list(command) == [*options, "dry_run", "open", "json"]
     for name, field in options.items():
         default = None if field.is_required() else field.default
         assert function[name].default == command[name].default == default
