@@ -46,11 +46,14 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
+        self._require()
+        _ = self.run  # a description that does not fit is refused here
+
+    def _require(self) -> None:
         if not (self.path / "run.json").is_file():
             raise DataError(
                 f"{self.path} is no run folder (it has no run.json): name a folder that run-all made."
             )
-        _ = self.run  # a description that does not fit is refused here
 
     @cached_property
     def run(self) -> RunDescription:
@@ -83,6 +86,7 @@ class RunFolder:
     @cached_property
     def records(self) -> list[TrialRecord]:
         """Records of all trials, sorted by family order of the run, fold and seed."""
+        self._require()  # a relative path no longer leads here after a change of folder
         paths = sorted((self.path / "trials").glob("*/record.json"))
         order = {name: number for number, name in enumerate(self.run.models)}
         return sorted(

@@ -199,3 +199,15 @@ def test_run_trains_and_gives_the_run(
     assert run.verify() == []
     leukbench.run(**options, progress=False)
     assert capsys.readouterr().err == ""
+
+
+def test_a_relative_path_that_leads_nowhere_any_more_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run(tmp_path / "run", MODELS[:1])
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    run = leukbench.Run.load("run")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match="run is no run folder"):
+        _ = run.models
