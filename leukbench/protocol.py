@@ -116,6 +116,9 @@ class Protocol(_Frozen):
     split: Split = Split()
     training: Training = Training()
     audit: Audit = Audit()
+    options: dict[str, dict[str, bool | int | float | str]] = {}
+    """Options of single models that differ from their recipe, as in ``[options.modified_cnn]`` and
+    ``dropout = 0.25`` below; `leukbench.models.registry.ModelSpec.options` has their names."""
 
     @field_validator("seeds")
     @classmethod
@@ -144,6 +147,8 @@ class Protocol(_Frozen):
         )
         if not self.split.embargo:  # fingerprints are those from before there was one
             del value["split"]["embargo"]
+        if not self.options:  # the same
+            del value["options"]
         return value
 
     @property

@@ -25,6 +25,7 @@ SPECS = (
         name="svm_rbf",
         title="SVM (RBF)",
         target="leukbench.models.classical:svm_rbf",
+        options={"C": 1.0},
         reference="Cortes and Vapnik 1995, doi:10.1007/BF00994018",
         recipe=ON_FEATURES + "Gaussian kernel, C 1, probabilities by temperature scaling of "
         "cross-validated decision values.",
@@ -50,6 +51,7 @@ SPECS = (
         name="random_forest",
         title="Random forest",
         target="leukbench.models.classical:random_forest",
+        options={"n_estimators": 100},
         reference="Breiman 2001, doi:10.1023/A:1010933404324",
         recipe=ON_FEATURES + "100 trees, fully grown, Gini impurity.",
         published=Published("96.83", "100", "93.75", "93.93", "96.77", source=QUOTED_IN_PAPER),

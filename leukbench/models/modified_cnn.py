@@ -18,6 +18,7 @@ SPEC = ModelSpec(
     target="leukbench.models.modified_cnn:build",
     reference="Keerthivasan and Saranya 2023, doi:10.47392/IRJASH.2023.066",
     framework="keras",
+    options={"dropout": 0.0, "learning_rate": 0.001},
     recipe="As in the paper: Adam, learning rate 0.001 (Keras' default), no dropout.",
     published=Published(
         "97.69", "0.98", "0.98", "95.3", "0.98", source=PAPER_TABLE, same_data=True
@@ -25,8 +26,11 @@ SPEC = ModelSpec(
 )
 
 
-def layers(shape: tuple[int, int, int], classes: int) -> Any:
-    """The architecture, top to bottom: 203,972 parameters for 50x50x1 images and four classes."""
+def layers(shape: tuple[int, int, int], classes: int, dropout: float = 0.0) -> Any:
+    """The architecture, top to bottom: 203,972 parameters for 50x50x1 images and four classes.
+
+    ``dropout`` is the share of the third pooling's outputs that each step leaves out.
+    """
     import keras
     from keras import layers as L
 
@@ -40,6 +44,7 @@ def layers(shape: tuple[int, int, int], classes: int) -> Any:
             L.MaxPooling2D(name="pool2"),
             L.Conv2D(64, 3, activation="relu", name="conv3"),
             L.MaxPooling2D(name="pool3"),
+            *([L.Dropout(dropout, name="dropout")] if dropout else []),
             L.Flatten(name="flatten"),
             L.Dense(128, activation="relu", name="hidden1"),
             L.Dense(128, activation="relu", name="hidden2"),
@@ -49,4 +54,4 @@ def layers(shape: tuple[int, int, int], classes: int) -> Any:
     )
 
 
-build = network_factory("leukbench.models.modified_cnn:layers")
+build = network_factory("leukbench.models.modified_cnn:layers", layer_options=("dropout",))

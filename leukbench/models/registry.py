@@ -6,8 +6,9 @@ Nothing heavy is imported here, nor by the specs: a model's file is read for its
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -93,16 +94,19 @@ class ModelSpec:
     """``images`` (preprocessed), or one of `leukbench.data.shortcuts.SHORTCUTS`."""
     deterministic: bool = False
     """Whether the seed changes nothing: one trial a fold, with the factory's own parameters."""
+    options: Mapping[str, bool | int | float | str] = field(default_factory=dict)
+    """What a protocol may change under ``[options.NAME]``, with the value of the recipe; the factory
+    takes them by name."""
     adapter_version: int = 1
     """Raised when a change makes earlier trials of this model no longer comparable."""
 
     def __post_init__(self) -> None:
-        for field, allowed in (("family", Family), ("framework", Framework), ("kernels", Kernels)):
-            value = getattr(self, field)
+        for name, allowed in (("family", Family), ("framework", Framework), ("kernels", Kernels)):
+            value = getattr(self, name)
             if value not in get_args(allowed):
                 *others, last = get_args(allowed)
                 raise UsageError(
-                    f"Model {self.name!r} has the {field} {value!r}: use {', '.join(others)} or {last}."
+                    f"Model {self.name!r} has the {name} {value!r}: use {', '.join(others)} or {last}."
                 )
         if self.target.count(":") != 1:
             raise UsageError(
@@ -113,6 +117,37 @@ class ModelSpec:
     def competes(self) -> bool:
         """False for a shortcut probe, which shows what a model's number is worth."""
         return self.family != "probe"
+
+    def changed_options(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of a protocol's options that differ from the recipe.
+
+        `UsageError` where the model has no such option, or the value is of another kind.
+
+        Examples
+        --------
+        >>> get("modified_cnn").changed_options({"dropout": 0.25, "learning_rate": 0.001})
+        {'dropout': 0.25}
+        """
+        changed = {}
+        for name, value in values.items():
+            key = f"options.{self.name}.{name}"
+            if name not in self.options:
+                raise UsageError(
+                    f"The protocol's key {key} is unknown{did_you_mean(name, self.options)}: "
+                    f"{self.name} has {', '.join(self.options) or 'no options'}."
+                )
+            default = self.options[name]
+            kind = type(default)
+            if kind is float and type(value) is int:
+                value = float(value)
+            if type(value) is not kind or (kind is float and not math.isfinite(value)):
+                raise UsageError(
+                    f"The protocol's {key} = {value!r} does not fit: "
+                    f"give a value like {default!r}, which is the recipe's."
+                )
+            if value != default:
+                changed[name] = value
+        return changed
 
     def factory(self) -> Callable[..., Any]:
         """Import the target and return the function that makes the estimator.

@@ -14,6 +14,7 @@ from leukbench._version import __version__
 from leukbench.data.dataset import Dataset
 from leukbench.data.splits import fold_sha256
 from leukbench.errors import DataError, UsageError
+from leukbench.models import registry
 from leukbench.models.registry import ModelSpec
 from leukbench.protocol import Protocol, canonical_sha256
 from leukbench.records import Job
@@ -87,6 +88,8 @@ def plan_trials(
             f"`weights={weights}` is for networks at native size: name one, such as "
             "`models=vgg16_native`."
         )
+    for name, values in protocol.options.items():
+        registry.get(name).changed_options(values)
     start = _start(weights)
     whole = protocol.model_dump(mode="json")
     common = {"dataset": dataset.fingerprint, "task": whole["task"]}
@@ -137,10 +140,11 @@ def _start(weights: str) -> tuple[dict[str, str], dict[str, str]]:
 
 def _parameters(protocol: Protocol, spec: ModelSpec, seed: int) -> dict[str, Any]:
     """Arguments of a model's factory, without the start of a network."""
+    options = spec.changed_options(protocol.options.get(spec.name, {}))
     if spec.deterministic:
-        return {}
+        return options
     training = protocol.training
-    parameters: dict[str, Any] = {"random_state": seed}
+    parameters: dict[str, Any] = {"random_state": seed} | options
     if spec.framework == "keras":
         parameters |= {
             "epochs": training.epochs,
