@@ -67,6 +67,9 @@ def test_fingerprint_holds_what_makes_numbers_comparable_and_no_more() -> None:
     assert override(paper, split__seed=1).fingerprint != paper.fingerprint
     assert override(paper, preprocessing__colour="rgb").fingerprint != paper.fingerprint
     assert override(paper, task="benign-malignant").fingerprint != paper.fingerprint
+    assert "options" not in paper.comparable()
+    dropout = override(paper, options={"modified_cnn": {"dropout": 0.25}})
+    assert dropout.fingerprint != paper.fingerprint
 
 
 def test_an_override_is_validated() -> None:

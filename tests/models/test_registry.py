@@ -158,3 +158,33 @@ def test_a_broken_plug_in_is_named(monkeypatch, fresh_registry, loaded, complain
     plug_in(monkeypatch, loaded)
     with pytest.raises(UsageError, match=complaint):
         registry.names()
+
+
+@pytest.mark.parametrize(
+    "model, options, complaint",
+    [
+        (
+            "modified_cnn",
+            {"dropuot": 0.5},
+            "options.modified_cnn.dropuot is unknown (did you mean dropout",
+        ),
+        ("modified_cnn", {"epochs": 5}, "modified_cnn has dropout, learning_rate"),
+        ("naive_bayes", {"C": 1.0}, "naive_bayes has no options"),
+        ("modified_cnn", {"dropout": "0.5"}, "dropout = '0.5' does not fit"),
+        ("modified_cnn", {"dropout": float("nan")}, "dropout = nan does not fit"),
+        ("random_forest", {"n_estimators": 50.5}, "n_estimators = 50.5 does not fit"),
+        ("random_forest", {"n_estimators": True}, "n_estimators = True does not fit"),
+    ],
+)
+def test_an_option_that_a_model_does_not_have_is_refused(model, options, complaint):
+    with pytest.raises(UsageError) as caught:
+        registry.get(model).changed_options(options)
+    assert complaint in str(caught.value)
+
+
+def test_options_of_the_recipe_are_no_change():
+    with_options = [spec for spec in registry.specs() if spec.options]
+    assert {"modified_cnn", "svm_rbf", "random_forest"} <= {spec.name for spec in with_options}
+    for spec in with_options:
+        assert spec.changed_options(spec.options) == {}
+        registry.create(spec.name, **spec.options)  # the factory takes them by name
