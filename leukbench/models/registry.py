@@ -140,7 +140,7 @@ class ModelSpec:
             kind = type(default)
             if kind is float and type(value) is int:
                 value = float(value)
-            if type(value) is not kind or (kind is float and not math.isfinite(value)):
+            if type(value) is not kind or (isinstance(value, float) and not math.isfinite(value)):
                 raise UsageError(
                     f"The protocol's {key} = {value!r} does not fit: "
                     f"give a value like {default!r}, which is the recipe's."
