@@ -118,7 +118,7 @@ class Protocol(_Frozen):
     audit: Audit = Audit()
     options: dict[str, dict[str, bool | int | float | str]] = {}
     """Options of single models that differ from their recipe, as in ``[options.modified_cnn]`` and
-    ``dropout = 0.25`` below; `leukbench.models.registry.ModelSpec.options` has their names."""
+    ``dropout = 0.25`` below; the spec of each model names its options."""
 
     @field_validator("seeds")
     @classmethod
