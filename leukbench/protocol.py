@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from leukbench.errors import UsageError, did_you_mean
 
@@ -97,6 +98,16 @@ class Audit(_Frozen):
     """Run the shortcut probes beside the models."""
 
 
+def _plain(value: Any) -> Any:
+    plain = isinstance(value, bool | int | float | str)
+    if not plain or (isinstance(value, float) and not math.isfinite(value)):
+        raise ValueError("must be a finite number, true, false or a text")
+    return value
+
+
+OptionValue = Annotated[bool | int | float | str, BeforeValidator(_plain)]
+
+
 class Protocol(_Frozen):
     """What makes two numbers comparable."""
 
@@ -116,9 +127,9 @@ class Protocol(_Frozen):
     split: Split = Split()
     training: Training = Training()
     audit: Audit = Audit()
-    options: dict[str, dict[str, bool | int | float | str]] = {}
+    options: dict[str, dict[str, OptionValue]] = {}
     """Options of single models that differ from their recipe, as in ``[options.modified_cnn]`` and
-    ``dropout = 0.25`` below; the spec of each model names its options."""
+    ``dropout = 0.25`` below; ``leukbench list models --long`` names them."""
 
     @field_validator("seeds")
     @classmethod

@@ -41,6 +41,11 @@ HEAD = 'name = "x"\n'
         ("name = \n", "no valid TOML"),
         (HEAD + "[training]\nepochs = 0\n", "line 3: training.epochs = 0"),
         (HEAD + '[split]\npolicy = "repeated-kfold"\n', "needs folds of 2 or more"),
+        (
+            HEAD + "[options.vgg16]\nrate = nan\n",
+            "line 3: options.vgg16.rate = nan does not fit: must be a finite number",
+        ),
+        (HEAD + "[options.vgg16]\nrate = [1]\n", "line 3: options.vgg16.rate = [1] does not fit"),
     ],
 )
 def test_a_broken_file_is_named_with_key_and_line(text: str, message: str) -> None:

@@ -31,6 +31,8 @@ def list_models(long: Long = False) -> int:
         typer.echo(f"{spec.name}: {spec.title} ({spec.family})")
         typer.echo(f"  reference   {spec.reference or 'none'}")
         typer.echo(f"  recipe      {spec.recipe}")
+        for name, value in spec.options.items():
+            typer.echo(f"  option      {name} = {value} (change it under [options.{spec.name}])")
         typer.echo(f"  parameters  {describe_cost(spec)}")
         published = spec.published
         if published is None:

@@ -6,7 +6,6 @@ Nothing heavy is imported here, nor by the specs: a model's file is read for its
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -140,7 +139,7 @@ class ModelSpec:
             kind = type(default)
             if kind is float and type(value) is int:
                 value = float(value)
-            if type(value) is not kind or (isinstance(value, float) and not math.isfinite(value)):
+            if type(value) is not kind:
                 raise UsageError(
                     f"The protocol's {key} = {value!r} does not fit: "
                     f"give a value like {default!r}, which is the recipe's."
@@ -148,6 +147,11 @@ class ModelSpec:
             if value != default:
                 changed[name] = value
         return changed
+
+    def recipe_with(self, parameters: Mapping[str, Any]) -> str:
+        """The recipe, and which options a trial's parameters changed."""
+        changed = [f"{name} {parameters[name]}" for name in self.options if name in parameters]
+        return " ".join([self.recipe, *([f"Changed: {', '.join(changed)}."] if changed else [])])
 
     def factory(self) -> Callable[..., Any]:
         """Import the target and return the function that makes the estimator.

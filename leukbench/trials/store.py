@@ -109,9 +109,8 @@ class RunStore:
         if not outcome.scored:  # such an outcome may come from outside the trial
             for leftover in ("predictions.parquet", "history.csv"):
                 (workdir / leftover).unlink(missing_ok=True)
-            outcome = outcome.model_copy(
-                update={"recipe": spec.recipe, "departures": spec.departures}
-            )
+            recipe = spec.recipe_with(plan.parameters)
+            outcome = outcome.model_copy(update={"recipe": recipe, "departures": spec.departures})
         for unfinished in workdir.glob(".*"):
             unfinished.unlink()
         published = asdict(spec.published) if spec.published else None

@@ -84,7 +84,7 @@ def run_trial(job: Job, *, on_epoch: OnEpoch) -> tuple[Outcome, Explain]:
     outcome = Outcome(
         status="degenerate" if reason else "ok",
         reason=reason,
-        recipe=spec.recipe,
+        recipe=spec.recipe_with(job.parameters),
         departures=spec.departures,
         fit_seconds=fit_seconds,
         predict_seconds=predict_seconds,

@@ -90,6 +90,16 @@ def test_modified_cnn_is_the_papers_reading():
     assert sizes["flatten"] == [1024]
 
 
+def test_dropout_of_the_modified_cnn_follows_the_third_pooling():
+    network = registry.create("modified_cnn", dropout=0.25, epochs=1).build((50, 50, 1), 4)
+    assert network.count_params() == 203_972
+    names = [layer.name for layer in network.layers]
+    assert names[names.index("dropout") - 1] == "pool3"
+    assert network.get_layer("dropout").rate == 0.25
+    plain = registry.create("modified_cnn").build((50, 50, 1), 4)
+    assert "dropout" not in [layer.name for layer in plain.layers]
+
+
 @pytest.mark.parametrize("shape", [(32, 32, 1), (50, 50, 1), (299, 240, 3)], ids=str)
 @pytest.mark.parametrize("spec", NETWORKS, ids=lambda spec: spec.name)
 def test_every_network_builds_for_every_size(spec, shape):

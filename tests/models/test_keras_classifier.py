@@ -172,6 +172,8 @@ def test_a_saved_network_gives_the_same_probabilities(data, tmp_path):
         {"precision": "float16"},
         {"epochs": 0},
         {"batch_size": 0},
+        {"learning_rate": -0.001},
+        {"learning_rate": float("nan")},
     ],
     ids=str,
 )

@@ -171,7 +171,6 @@ def test_a_broken_plug_in_is_named(monkeypatch, fresh_registry, loaded, complain
         ("modified_cnn", {"epochs": 5}, "modified_cnn has dropout, learning_rate"),
         ("naive_bayes", {"C": 1.0}, "naive_bayes has no options"),
         ("modified_cnn", {"dropout": "0.5"}, "dropout = '0.5' does not fit"),
-        ("modified_cnn", {"dropout": float("nan")}, "dropout = nan does not fit"),
         ("random_forest", {"n_estimators": 50.5}, "n_estimators = 50.5 does not fit"),
         ("random_forest", {"n_estimators": True}, "n_estimators = True does not fit"),
     ],
@@ -180,6 +179,14 @@ def test_an_option_that_a_model_does_not_have_is_refused(model, options, complai
     with pytest.raises(UsageError) as caught:
         registry.get(model).changed_options(options)
     assert complaint in str(caught.value)
+
+
+def test_a_changed_option_is_told_with_the_recipe():
+    spec = registry.get("modified_cnn")
+    assert spec.recipe_with({"epochs": 3, "random_state": 0}) == spec.recipe
+    assert (
+        spec.recipe_with({"epochs": 3, "dropout": 0.25}) == f"{spec.recipe} Changed: dropout 0.25."
+    )
 
 
 def test_options_of_the_recipe_are_no_change():

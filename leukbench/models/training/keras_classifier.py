@@ -232,6 +232,10 @@ class KerasClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise UsageError(f"`{name}={getattr(self, name)}` does not fit: use at least 1.")
+        if not self.learning_rate > 0:
+            raise UsageError(
+                f"`learning_rate={self.learning_rate}` does not fit: use a number above 0."
+            )
 
 
 class _Curve(keras.callbacks.Callback):  # type: ignore[misc]
