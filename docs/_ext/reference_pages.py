@@ -10,13 +10,15 @@ import ast
 import inspect
 import itertools
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable
 from pathlib import Path
 from types import UnionType
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 import pandas as pd
-import typer.main
+from command_reference import commands
+from markdown_table import table
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -49,7 +51,7 @@ def builtin_protocols() -> str:
     for name in builtin_protocols():
         one = load_protocol(name)
         rows.append((f"`{name}`", one.title, " ".join(one.description.split())))
-    return "\n".join(_table(("name", "title", "what it is for"), rows))
+    return "\n".join(table(("name", "title", "what it is for"), rows))
 
 
 def records() -> str:
@@ -71,15 +73,6 @@ def records() -> str:
     return "\n".join(parts)
 
 
-def commands() -> str:
-    """Every command with its arguments and options, from what Typer says in its help."""
-    from leukbench.cli.app import app
-
-    whole = typer.main.get_command(app)
-    lines = [*_parameter_table(whole), *_command_lines(whole, "leukbench")]
-    return "\n".join(lines)
-
-
 def exit_codes() -> str:
     """The exit codes, from the constants and the classes of errors that carry them."""
     from leukbench import errors
@@ -98,7 +91,7 @@ def exit_codes() -> str:
     rows += [(str(kind.exit_code), inspect.getdoc(kind), f"`{kind.__name__}`") for kind in kinds]
     rows.append((str(INTERRUPTED), "The command was interrupted; finished trials are kept.", ""))
     rows.sort(key=lambda row: int(row[0]))
-    return "\n".join(_table(("exit code", "when", "exception in Python"), rows))
+    return "\n".join(table(("exit code", "when", "exception in Python"), rows))
 
 
 def models() -> str:
@@ -109,7 +102,7 @@ def models() -> str:
         (f"`{spec.name}`", spec.title, spec.family, spec.reference, spec.recipe)
         for spec in registry.specs()
     ]
-    return "\n".join(_table(("name", "title", "family", "reference", "recipe"), rows))
+    return "\n".join(table(("name", "title", "family", "reference", "recipe"), rows))
 
 
 def figures() -> str:
@@ -117,7 +110,7 @@ def figures() -> str:
     from leukbench.report.figures import FIGURES
 
     rows = [(f"`{one.name}`", one.title, one.caption) for one in FIGURES]
-    return "\n".join(_table(("name", "title", "what it shows"), rows))
+    return "\n".join(table(("name", "title", "what it shows"), rows))
 
 
 def metrics() -> str:
@@ -128,7 +121,7 @@ def metrics() -> str:
         (f"`{one.name}`", _bounds(one.low, one.high), _aim(one.higher_is_better), one.definition)
         for one in METRICS.values()
     ]
-    return "\n".join(_table(("name", "values", "better", "definition"), rows))
+    return "\n".join(table(("name", "values", "better", "definition"), rows))
 
 
 def comparison_columns() -> str:
@@ -138,7 +131,7 @@ def comparison_columns() -> str:
         (f"`{name}`", COLUMNS.get(name, f"the [metric](../reference/metrics.md) `{name}`"))
         for name in columns
     ]
-    return "\n".join(_table(("column", "content"), rows))
+    return "\n".join(table(("column", "content"), rows))
 
 
 COLUMNS = {
@@ -162,10 +155,13 @@ COLUMNS = {
 
 def paper_results() -> str:
     """The paper's table as measured, beside the published accuracies."""
-    table = _comparison("all-pbs-paper")
-    shown = table[
-        ~table["model"].isin(["control_majority", "control_stratified_random"])
-        & ((table["family"] != "probe") | table["model"].isin(["probe_background", "probe_colour"]))
+    measured = _comparison("all-pbs-paper")
+    shown = measured[
+        ~measured["model"].isin(["control_majority", "control_stratified_random"])
+        & (
+            (measured["family"] != "probe")
+            | measured["model"].isin(["probe_background", "probe_colour"])
+        )
     ]
     rows = []
     for row in shown.to_dict("records"):
@@ -182,7 +178,7 @@ def paper_results() -> str:
         )
     head = ("model", "accuracy, measured", "precision", "recall", "specificity", "F1", "seeds",
             "accuracy, published")  # fmt: skip
-    return "\n".join(_table(head, rows))
+    return "\n".join(table(head, rows))
 
 
 def reference_results() -> str:
@@ -198,7 +194,7 @@ def reference_results() -> str:
         (first.at[model, "title"], *(_with_interval(one.loc[model]) for one in tables.values()))
         for model in first.index
     ]
-    return "\n".join(_table(("model", *names), rows))
+    return "\n".join(table(("model", *names), rows))
 
 
 def honest_results() -> str:
@@ -207,7 +203,7 @@ def honest_results() -> str:
         (row["title"], _with_interval(row), str(row["trials"]))
         for row in _comparison("all-pbs-honest").to_dict("records")
     ]
-    return "\n".join(_table(("model", "accuracy", "trials"), rows))
+    return "\n".join(table(("model", "accuracy", "trials"), rows))
 
 
 PAGES: dict[str, Callable[[], str]] = {
@@ -260,7 +256,7 @@ def _field_table(fields: dict[str, FieldInfo], owner: type[BaseModel]) -> list[s
         )
         for name, field in fields.items()
     ]
-    return _table(("key", "type", "default", "limits", "meaning"), rows)
+    return table(("key", "type", "default", "limits", "meaning"), rows)
 
 
 def attribute_texts(kind: type[BaseModel]) -> dict[str, str]:
@@ -286,6 +282,8 @@ def _texts_after(body: list[ast.stmt]) -> dict[str, str]:
 
 
 def _type_name(kind: Any) -> str:
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
     if get_origin(kind) is UnionType or str(get_origin(kind)) == "typing.Union":
         return " or ".join(_type_name(one) for one in get_args(kind))
     if str(get_origin(kind)) == "typing.Literal":
@@ -298,10 +296,14 @@ def _type_name(kind: Any) -> str:
         return plain[kind]
     arguments = [one for one in get_args(kind) if one is not Ellipsis]
     if get_origin(kind) in (tuple, list):
-        return f"list of {_type_name(arguments[0]).replace('number', 'numbers')}"
+        return f"list of {_plural(_type_name(arguments[0]))}"
     if get_origin(kind) is dict:
-        return f"table of {_type_name(arguments[1]).replace('number', 'numbers')}"
+        return f"table of {_plural(_type_name(arguments[1]))}"
     return f"`{kind.__name__}`"
+
+
+def _plural(type_name: str) -> str:
+    return re.sub(r"\b(number|table|list)\b", r"\1s", type_name)
 
 
 def _default(field: FieldInfo) -> str:
@@ -324,66 +326,6 @@ def _limits(field: FieldInfo) -> str:
     return " ".join(found)
 
 
-def _command_lines(command: Any, path: str) -> Iterator[str]:
-    subcommands = getattr(command, "commands", None)
-    if subcommands is not None:
-        if path != "leukbench":
-            yield from ("", f"## `{path}`", "", _sentence(command.help), "")
-        for name, one in subcommands.items():
-            yield from _command_lines(one, f"{path} {name}")
-        return
-    level = "###" if path.count(" ") > 1 else "##"
-    usage = " ".join(_usage(parameter) for parameter in command.params if not _is_help(parameter))
-    yield from ("", f"{level} `{path}`", "", _sentence(command.help), "")
-    yield from ("```text", f"{path} {usage}".rstrip(), "```", "")
-    yield from _parameter_table(command)
-
-
-def _parameter_table(command: Any) -> list[str]:
-    rows = [
-        (_written(parameter), _sentence(getattr(parameter, "help", "")), _option_default(parameter))
-        for parameter in command.params
-        if not _is_help(parameter)
-    ]
-    return _table(("argument or option", "meaning", "default"), rows) if rows else []
-
-
-def _is_help(parameter: Any) -> bool:
-    return parameter.name == "help"
-
-
-def _is_argument(parameter: Any) -> bool:
-    return parameter.param_type_name == "argument"
-
-
-def _usage(parameter: Any) -> str:
-    if _is_argument(parameter):
-        name = str(parameter.name).upper() + ("..." if parameter.nargs == -1 else "")
-        return name if parameter.required else f"[{name}]"
-    written = _written(parameter).strip("`")
-    return written if parameter.required else f"[{written}]"
-
-
-def _written(parameter: Any) -> str:
-    if _is_argument(parameter):
-        return f"`{str(parameter.name).upper()}`"
-    if getattr(parameter, "is_flag", False):
-        return f"`{parameter.opts[0]}`"
-    kinds = {int: "N", float: "NUMBER", Path: "PATH"}
-    return f"`{parameter.opts[0]} {kinds.get(parameter.type_descriptor.annotation, 'TEXT')}`"
-
-
-def _option_default(parameter: Any) -> str:
-    value = parameter.default
-    if _is_argument(parameter) or value is None or value is False or callable(value):
-        return ""
-    return f"`{value}`"
-
-
-def _sentence(text: str | None) -> str:
-    return " ".join(inspect.cleandoc(text or "").split()).replace("<", "&lt;")
-
-
 def _bounds(low: float, high: float) -> str:
     return f"from {low:g}" if high == float("inf") else f"{low:g} to {high:g}"
 
@@ -400,14 +342,3 @@ def _with_interval(row: Any) -> str:
     return (
         f"{row['accuracy']:.1%} ({100 * row['accuracy_low']:.1f}–{100 * row['accuracy_high']:.1f})"
     )
-
-
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
-    """A Markdown table; columns that are empty throughout are left out."""
-    kept = [index for index in range(len(head)) if any(row[index] for row in rows)]
-    lines = [
-        [head[i] for i in kept],
-        ["---"] * len(kept),
-        *([row[i] for i in kept] for row in rows),
-    ]
-    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]

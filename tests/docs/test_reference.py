@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import runpy
 from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 import pytest
+import reference_pages
 
 from leukbench import records
 from leukbench.protocol import Protocol
 from tests.docs.pages import DOCS, ROOT
 
-PARTS: dict[str, Any] = runpy.run_path(str(DOCS / "_ext" / "reference_pages.py"))
-PAGES: dict[str, Callable[[], str]] = PARTS["PAGES"]
+PAGES: dict[str, Callable[[], str]] = reference_pages.PAGES
 
 
 @pytest.mark.parametrize("name", sorted(PAGES))
@@ -41,7 +40,7 @@ def test_every_part_is_made_and_included(name: str) -> None:
     ids=lambda kind: kind.__name__,
 )  # fmt: skip
 def test_every_key_is_described(kind: Any) -> None:
-    described = {name for name, text in PARTS["attribute_texts"](kind).items() if text}
+    described = {name for name, text in reference_pages.attribute_texts(kind).items() if text}
     sections = {name for name, field in Protocol.model_fields.items() if kind is Protocol
                 and hasattr(field.annotation, "model_fields")}  # fmt: skip
     assert set(kind.model_fields) <= described | sections
@@ -51,7 +50,13 @@ def test_columns_that_are_no_metrics_are_described() -> None:
     from leukbench.score.metrics import METRICS
 
     columns = set(pd.read_csv(ROOT / "results" / "synthetic-example" / "comparison.csv").columns)
-    assert columns <= {*PARTS["COLUMNS"], *METRICS}
+    assert columns <= {*reference_pages.COLUMNS, *METRICS}
+
+
+def test_types_of_keys_are_readable() -> None:
+    line = next(one for one in PAGES["protocol_keys"]().splitlines() if "`options`" in one)
+    assert "table of tables of true or false or whole numbers or numbers or text" in line
+    assert "list of whole numbers" in PAGES["protocol_keys"]()
 
 
 def test_commands_name_every_option() -> None:
