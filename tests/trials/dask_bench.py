@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,30 @@ class Bench:
         self.diary = Diary()
         self.diary.on_start = self.on_start
         return execute(prepare(chosen), self.diary)
+
+
+def install_plugin(site: Path) -> None:
+    """Make a folder of packages hold the models that kill."""
+    facts = site / "leukbench_killers-1.0.dist-info"
+    facts.mkdir()
+    (site / "leukbench_killers.py").write_text(PLUGIN, encoding="utf-8")
+    (facts / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: leukbench-killers\nVersion: 1.0\n", encoding="utf-8"
+    )
+    (facts / "entry_points.txt").write_text(
+        "[leukbench.models]\nkillers = leukbench_killers\n", encoding="utf-8"
+    )
+
+
+def copy_trials(
+    run: RunFolder, target: Path, models: Sequence[str], seeds: Sequence[int] = (0,)
+) -> RunFolder:
+    """A run folder of some trials of another."""
+    shutil.copytree(run.path, target)
+    for record in run.records:
+        if record.model not in models or record.seed not in seeds:
+            shutil.rmtree(target / "trials" / record.key)
+    return RunFolder(target)
 
 
 def statuses(run: RunFolder) -> dict[str, str]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -31,11 +30,12 @@ from leukbench.trials.options import RunOptions
 from leukbench.trials.prepare import prepare
 from tests.conftest import draw_image
 from tests.trials.dask_bench import (
-    PLUGIN,
     PROTOCOL,
     Bench,
     Diary,
     assert_same_predictions,
+    copy_trials,
+    install_plugin,
     statuses,
 )
 
@@ -53,17 +53,9 @@ WORKERS = 2
 
 @pytest.fixture(scope="module")
 def killers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The plug-in above, installed for this process, its workers and their children."""
+    """The plug-in of models that kill, installed for this process, its workers and their children."""
     site = tmp_path_factory.mktemp("site")
-    facts = site / "leukbench_killers-1.0.dist-info"
-    facts.mkdir()
-    (site / "leukbench_killers.py").write_text(PLUGIN, encoding="utf-8")
-    (facts / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: leukbench-killers\nVersion: 1.0\n", encoding="utf-8"
-    )
-    (facts / "entry_points.txt").write_text(
-        "[leukbench.models]\nkillers = leukbench_killers\n", encoding="utf-8"
-    )
+    install_plugin(site)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(site))
         patch.syspath_prepend(str(site))
@@ -117,17 +109,6 @@ def local_run(images: Path, killers: Path, tmp_path_factory: pytest.TempPathFact
         run = bench.run("run", models=("random_forest", "modified_cnn", "kills_once"))
     marker.unlink()
     return run
-
-
-def copy_trials(
-    run: RunFolder, target: Path, models: Sequence[str], seeds: Sequence[int] = (0,)
-) -> RunFolder:
-    """A run folder of some trials of another."""
-    shutil.copytree(run.path, target)
-    for record in run.records:
-        if record.model not in models or record.seed not in seeds:
-            shutil.rmtree(target / "trials" / record.key)
-    return RunFolder(target)
 
 
 @pytest.mark.slow
