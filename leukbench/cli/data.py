@@ -40,6 +40,7 @@ def info(
     from leukbench.data.catalog import get_entry
     from leukbench.data.folder import load_folder
     from leukbench.data.scan import scan
+    from leukbench.errors import with_flags
 
     dataset = load_folder(
         folder,
@@ -61,7 +62,7 @@ def info(
         "different sizes": len(sizes),
         "groups": len(set(dataset.groups)) if dataset.has_groups else "unknown",
         "skipped": {image.path: image.reason for image in dataset.skipped},
-        "notes": list(dataset.notes),
+        "notes": [with_flags(note) for note in dataset.notes],
         "fingerprint": dataset.fingerprint,
         "licence": entry.licence if entry else "unknown",
         "citation": entry.citation if entry else "unknown",

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from leukbench.errors import with_flags
+
 if TYPE_CHECKING:
     from leukbench.records import Epoch, TrialRecord
     from leukbench.trials.plan import TrialPlan
@@ -64,7 +66,7 @@ class ConsoleReporter:
             recognised = "SYNTHETIC smears"
         self.say(f"dataset   {source.name}: {len(source)} images ({counts}); {recognised}")
         for note in source.notes:
-            self.say(f"          {note}")
+            self.say(f"          {with_flags(note)}")
         for image in source.skipped:
             self.say(f"skipped   {image.path}: {image.reason}")
         self.say(f"protocol  {protocol.name}: {protocol.title}")

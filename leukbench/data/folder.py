@@ -18,6 +18,7 @@ from leukbench.data.layout import (
     part_name,
     refuse_alike,
     root_of,
+    tables_in,
     walk,
 )
 from leukbench.data.npz import unpack_npz
@@ -68,7 +69,7 @@ def load_folder(
     refuse_alike(root, (one["label"] for one in facts.values()))
     synthetic = (root / SYNTHETIC_FILE).is_file()
     counts = Counter(one["label"] for one in facts.values())
-    _require_trainable(root, counts)
+    _require_trainable(path, root, counts)
     entry = get_entry("synthetic") if synthetic else recognise(counts, images, good[0].sha256)
     groups = _groups(root, path, facts, listed, entry, group_pattern)
     records = tuple(_record(file, facts[file.path], groups) for file in good)
@@ -79,7 +80,11 @@ def load_folder(
         synthetic=synthetic,
         catalog=entry.name if entry else None,
         skipped=skipped,
-        notes=(*_notes(path, root, tree, good, records), *_from_names(entry, facts, groups)),
+        notes=(
+            *_notes(path, root, tree, good, records),
+            *_from_names(entry, facts, groups),
+            *_unread_folders(facts, groups),
+        ),
     )
 
 
@@ -215,11 +220,13 @@ def _groups(
     return {image: found[image]["group"] for image in good}
 
 
-def _require_trainable(root: Path, counts: Counter[str]) -> None:
+def _require_trainable(path: Path, root: Path, counts: Counter[str]) -> None:
     if len(counts) < 2:
         held = f"one class ({next(iter(counts))})" if counts else "no image that can be read"
+        tables = [*tables_in(path), *tables_in(root)]
+        hint = f", or `labels={tables[0]}` if that table says the classes" if tables else ""
         raise DataError(
-            f"`data={root}` holds {held}: a comparison needs two or more folders with images."
+            f"`data={root}` holds {held}: a comparison needs two or more folders with images{hint}."
         )
     label, fewest = min(counts.items(), key=lambda item: item[1])
     if fewest == 1:
@@ -243,6 +250,22 @@ def _from_names(
     if entry and entry.group_pattern and groups:
         told.append("patients")
     return [f"The {' and '.join(told)} come from the names of the files."] if told else []
+
+
+def _unread_folders(facts: dict[str, Facts], groups: dict[str, str]) -> list[str]:
+    """Folders within the classes that may be patients, while no patient is known."""
+    inner = {
+        tuple(image.split("/")[:-1])
+        for image, one in facts.items()
+        if image.split("/")[-2:-1] not in ([], [one["label"]])
+        and not part_name(image.split("/")[-2])
+    }
+    if groups or len(inner) < 2:
+        return []
+    return [
+        f"The classes hold {len(inner)} folders, such as {'/'.join(min(inner))}: where a folder is a "
+        "patient, pass `group_pattern='(?P<group>[^/]+)/[^/]+$'`."
+    ]
 
 
 def _notes(

@@ -32,6 +32,9 @@ _PART = re.compile(
 _WRAPPERS = ("images", "image", "imgs", "img", "data")
 _PARTS = {"train": "train", "val": "validation", "dev": "validation", "test": "test"}
 _FOLD = re.compile(r"fold[\s_-]*(\d+)", re.IGNORECASE)
+_INNER = "(?P<{}>[^/]+)/[^/]+$"
+_OUTER = "^(?P<group>[^/]+)/"
+_TABLES = (".csv", ".tsv", ".txt")
 
 
 @dataclass
@@ -161,6 +164,11 @@ def part_name(folder: str) -> str:
     return next((_PARTS[key] for key in _PARTS if part and part[1].startswith(key)), "")
 
 
+def tables_in(folder: Path) -> list[Path]:
+    """Files in a folder that may be tables of labels; named where its images have no classes."""
+    return sorted(file for file in folder.glob("*") if file.suffix.casefold() in _TABLES)
+
+
 def refuse_alike(root: Path, labels: Iterable[str]) -> None:
     """Refuse classes whose names differ in case or blanks alone."""
     first: dict[str, str] = {}
@@ -204,11 +212,19 @@ def _fault(file: Path, top: Path) -> str:
 
 def _require_class_folders(root: Path, rest: dict[str, list[str]]) -> None:
     bare = [image for image, folders in rest.items() if not folders]
-    if bare:
-        raise DataError(
-            f"{len(bare)} images in {root} lie in no class folder, the first is {bare[0]}: put each "
-            "class into a folder of its own, or say the classes by `labels` or `label_pattern`."
-        )
+    if not bare:
+        return
+    labelled = {image.split("/")[0] for image, folders in rest.items() if folders}
+    mend = (
+        "put each class into a folder of its own, or say the classes by `labels` or `label_pattern`"
+    )
+    if table := next(iter(tables_in(root)), None):
+        mend = f"pass `labels={table}` if that table says the classes, or {mend}"
+    elif len(labelled) == 1:
+        mend = f"pass {root / labelled.pop()} to use the images with a class alone, or {mend}"
+    raise DataError(
+        f"{len(bare)} images in {root} lie in no class folder, the first is {bare[0]}: {mend}."
+    )
 
 
 def _refuse_doubtful(root: Path, rest: dict[str, list[str]]) -> None:
@@ -227,5 +243,6 @@ def _refuse_doubtful(root: Path, rest: dict[str, list[str]]) -> None:
         raise DataError(
             f"{root} holds the same folders ({', '.join(sorted(inner[0])[:3])}, ...) in each of "
             f"{', '.join(heads[:3])}: it is not clear which are the classes, so pass one of them, as in "
-            f"{root / heads[0]}."
+            f"{root / heads[0]}, or say the classes by `label_pattern='{_INNER.format('label')}'`, with "
+            f"`group_pattern='{_OUTER}'` where {heads[0]} is a patient."
         )

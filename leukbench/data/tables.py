@@ -17,6 +17,13 @@ from leukbench.data.layout import Facts
 from leukbench.errors import DataError, UsageError
 
 _DELIMITERS = ",;\t|"
+_SYNONYMS = {
+    "image": "filename file file_name image_id image_name image_path path filepath file_path",
+    "label": "class class_name category diagnosis",
+    "group": "patient patient_id patientid subject subject_id slide slide_id",
+    "part": "split set subset partition fold",
+}
+"""Other common names of a table's columns."""
 
 
 def read_facts(
@@ -29,7 +36,8 @@ def read_facts(
 ) -> dict[str, Facts]:
     """`columns` of a table for each of `images`, whatever its delimiter; `optional` ones may lack.
 
-    Rows may also name what else is `listed`, such as images that are skipped.
+    Columns may have another common name, as ``filename``, ``class``, ``patient_id`` or ``split``. Rows
+    may also name what else is `listed`, such as images that are skipped.
 
     Raises
     ------
@@ -97,7 +105,7 @@ def facts_of_names(
     missing = [image for image in images if image not in facts]
     if missing:
         raise DataError(
-            f"`{parameter}={pattern}` fits {len(missing)} of {len(images)} images in {root} not, the "
+            f"`{parameter}={pattern}` does not fit {len(missing)} of {len(images)} images in {root}, the "
             f"first is {missing[0]}: widen the pattern, or move them out of the folder."
         )
     return facts
@@ -135,6 +143,22 @@ def _normal(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+def _known_names(file: Path, names: Sequence[str]) -> list[str]:
+    """Names of columns, with ours in place of another common name for the same."""
+    renamed = {}
+    for ours, others in _SYNONYMS.items():
+        matching = [name for name in names if name.replace(" ", "_") in others.split()]
+        if ours in names or not matching:
+            continue
+        if len(matching) > 1:
+            raise DataError(
+                f"The columns {' and '.join(matching)} of {file} may each be the {ours}: call the right "
+                f"one {ours}."
+            )
+        renamed[matching[0]] = ours
+    return [renamed.get(name, name) for name in names]
+
+
 def _read_rows(file: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
     """Rows with their numbers; names of columns in lower case, blanks around values taken away."""
     try:
@@ -149,7 +173,7 @@ def _read_rows(file: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, 
     for delimiter in _DELIMITERS:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
         lines = [(reader.line_num, [cell.strip() for cell in line]) for line in reader if any(line)]
-        names = [name.casefold() for name in lines[0][1]] if lines else []
+        names = _known_names(file, [name.casefold() for name in lines[0][1]]) if lines else []
         if set(columns) <= set(names):
             break
     else:

@@ -156,6 +156,42 @@ def test_a_flat_part_is_refused(lay: Lay) -> None:
     )
 
 
+def test_a_labelled_part_beside_unlabelled_images_is_named(lay: Lay) -> None:
+    root = lay(numbered("train/A", "train/B", "test"))
+    refused(root, f"pass {root / 'train'}")
+
+
+def test_a_table_that_lies_in_the_folder_is_named(lay: Lay) -> None:
+    flat, one = lay(["a.png", "b.png"], name="flat"), lay(numbered("images"), name="one")
+    for root in (flat, one):
+        (root / "truth.CSV").write_text("filename,class\n", encoding="utf-8")
+        refused(root, f"`labels={root / 'truth.CSV'}`")
+
+
+def test_folders_within_classes_may_be_patients_and_that_is_said(lay: Lay) -> None:
+    root = lay(numbered("A/p1", "A/p2", "B/p3"))
+    (note,) = load_folder(root).notes
+    assert "3 folders, such as A/p1" in note
+    pattern = note.split("group_pattern='")[1].split("'")[0]
+    told = load_folder(root, group_pattern=pattern)
+    assert sorted(set(told.groups)) == ["p1", "p2", "p3"]
+    assert not told.notes
+
+
+def test_a_class_folder_in_itself_is_no_patient(lay: Lay) -> None:
+    assert not load_folder(lay(numbered("A/A", "B/B"))).notes
+
+
+def test_patterns_printed_for_patients_above_classes_are_right(lay: Lay) -> None:
+    root = lay(numbered("p1/A", "p1/B", "p2/A", "p2/B"))
+    with pytest.raises(DataError) as caught:
+        load_folder(root)
+    _, label, _, group, _ = str(caught.value).split("'")
+    told = load_folder(root, label_pattern=label, group_pattern=group)
+    assert told.counts == {"A": 6, "B": 6}
+    assert [record.group for record in told.records] == [r.path[:2] for r in told.records]
+
+
 def test_one_class_is_refused(lay: Lay) -> None:
     refused(lay(numbered("A")), "one class (A)")
 

@@ -46,6 +46,23 @@ def test_names_are_normalised_where_that_is_unambiguous(lay: Lay, write: object)
     assert load_folder(root).groups.tolist() == groups
 
 
+def test_columns_may_have_other_common_names(lay: Lay) -> None:
+    root = lay([f"images/{number}.png" for number in range(6)])
+    rows = [f"{n}.png,{'xy'[n % 2]},P{n // 2},{'train' if n < 4 else 'test'},60" for n in range(6)]
+    labels = table(root, rows, "Filename,class,Patient ID,split,age", "labels.csv")
+    told = load_folder(root, labels=labels)
+    assert told.counts == {"x": 3, "y": 3}
+    assert told.groups.tolist() == [f"P{n // 2}" for n in range(6)]
+    assert [record.part for record in told.records] == ["train"] * 4 + ["test"] * 2
+
+
+def test_two_columns_that_may_be_the_patient_are_refused(lay: Lay) -> None:
+    root = lay(IMAGES)
+    labels = table(root, [f"{path},x,1,2" for path in IMAGES], "image,label,patient,slide", "l.csv")
+    with pytest.raises(DataError, match="patient and slide"):
+        load_folder(root, labels=labels)
+
+
 @pytest.mark.parametrize(
     ("encoding", "delimiter"),
     [("utf-8-sig", ","), ("utf-8", ";"), ("utf-16", "\t"), ("utf-8", "|")],
@@ -91,8 +108,8 @@ def test_accents_written_as_two_characters_are_the_same_name(lay: Lay) -> None:
 
 def test_other_columns_are_refused(lay: Lay) -> None:
     root = lay(IMAGES)
-    table(root, ["x,y"], header="file,patient")
-    with pytest.raises(DataError, match=r"needs the columns image and group.*'file,patient'"):
+    table(root, ["x,y"], header="file,age")
+    with pytest.raises(DataError, match=r"needs the columns image and group.*'file,age'"):
         load_folder(root)
 
 
