@@ -84,6 +84,7 @@ def load_folder(
             *_notes(path, root, tree, good, records),
             *_from_names(entry, facts, groups),
             *_unread_folders(facts, groups),
+            *_unread_tables(path, root, labels, groups),
         ),
     )
 
@@ -198,7 +199,8 @@ def _groups(
 ) -> dict[str, str]:
     """Patient of each image, from the first source that names patients."""
     good = list(facts)
-    table = next((t for t in (root / GROUPS_FILE, path / GROUPS_FILE) if t.is_file()), None)
+    named = [t for t in [*tables_in(root), *tables_in(path)] if t.name.casefold() == GROUPS_FILE]
+    table = next((t for t in named if t.is_file()), None)
     if all(one.get("group") for one in facts.values()):
         found = facts
     elif group_pattern is not None:
@@ -265,6 +267,19 @@ def _unread_folders(facts: dict[str, Facts], groups: dict[str, str]) -> list[str
     return [
         f"The classes hold {len(inner)} folders, such as {'/'.join(min(inner))}: where a folder is a "
         "patient, pass `group_pattern='(?P<group>[^/]+)/[^/]+$'`."
+    ]
+
+
+def _unread_tables(
+    path: Path, root: Path, labels: Path | None, groups: dict[str, str]
+) -> list[str]:
+    """Tables that lie beside the classes and may name patients, while no patient is known."""
+    tables = {table for table in (*tables_in(root), *tables_in(path)) if table != labels}
+    if groups or not tables:
+        return []
+    names = ", ".join(sorted(table.name for table in tables)[:3])
+    return [
+        f"Not read: {names}; a table that names patients is read as {GROUPS_FILE} (columns image, group)."
     ]
 
 

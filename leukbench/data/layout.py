@@ -34,7 +34,7 @@ _PARTS = {"train": "train", "val": "validation", "dev": "validation", "test": "t
 _FOLD = re.compile(r"fold[\s_-]*(\d+)", re.IGNORECASE)
 _INNER = "(?P<{}>[^/]+)/[^/]+$"
 _OUTER = "^(?P<group>[^/]+)/"
-_TABLES = (".csv", ".tsv", ".txt")
+_TABLES = (".csv", ".tsv", ".xls", ".xlsx")
 
 
 @dataclass
@@ -230,6 +230,11 @@ def _require_class_folders(root: Path, rest: dict[str, list[str]]) -> None:
 def _refuse_doubtful(root: Path, rest: dict[str, list[str]]) -> None:
     heads = sorted({folders[0] for folders in rest.values()})
     doubtful = [head for head in heads if part_name(head)]
+    if len(doubtful) == len(heads) > 1 and (outer := next(iter(rest)).split("/")[0]) not in heads:
+        raise DataError(
+            f"{root / outer} has its own {' and '.join(heads)}, and so may have its neighbours: pass one "
+            f"of them, as in {root / outer}, or `labels` with the column part."
+        )
     if doubtful and len(heads) > 1:
         other = next(head for head in heads if head != doubtful[0])
         raise DataError(

@@ -204,6 +204,16 @@ def test_parts_beside_classes_are_refused(lay: Lay) -> None:
     )
 
 
+def test_folds_with_parts_of_their_own_are_refused_with_the_mend(lay: Lay) -> None:
+    root = lay(
+        numbered(
+            *(f"Fold {n}/{part}/{c}" for n in (1, 2) for part in ("train", "test") for c in "AB")
+        )
+    )
+    refused(root, "test and train", f"as in {root / 'Fold 1'}")
+    assert parts(load_folder(root / "Fold 1")) == {"train": 6, "test": 6}
+
+
 @pytest.mark.parametrize("other", ["benign", "Benign ", "BENIGN"])
 def test_classes_that_differ_in_case_or_blanks_alone_are_refused(lay: Lay, other: str) -> None:
     refused(lay(numbered("Benign", other, "Pro")), "'Benign'", repr(other), "case or blanks")

@@ -56,6 +56,20 @@ def test_columns_may_have_other_common_names(lay: Lay) -> None:
     assert [record.part for record in told.records] == ["train"] * 4 + ["test"] * 2
 
 
+def test_a_table_that_is_not_read_is_said(lay: Lay) -> None:
+    root = lay(IMAGES)
+    rows = [f"{path},P{n // 2}" for n, path in enumerate(IMAGES)]
+    table(root, rows, name="patients.csv")
+    assert load_folder(root).notes == (
+        "Not read: patients.csv; a table that names patients is read as groups.csv (columns image, "
+        "group).",
+    )
+    table(root, rows, name="Groups.CSV")
+    told = load_folder(root)
+    assert told.groups.tolist() == patients(IMAGES)
+    assert not told.notes
+
+
 def test_two_columns_that_may_be_the_patient_are_refused(lay: Lay) -> None:
     root = lay(IMAGES)
     labels = table(root, [f"{path},x,1,2" for path in IMAGES], "image,label,patient,slide", "l.csv")
