@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from leukbench.checks.gate import GateResult
     from leukbench.checks.verify_tables import Difference
+    from leukbench.trials.device import Device
     from leukbench.trials.plan import TrialPlan
 
 
@@ -215,6 +216,7 @@ def run(
     out: str | Path | None = None,
     jobs: int | None = None,
     threads: int | None = None,
+    device: str = "auto",
     backend: str = "local",
     scheduler: str | None = None,
     timeout: float | None = None,
@@ -239,12 +241,11 @@ def run(
         Folder of images (None renders SYNTHETIC smears); run folder (``results/DATASET-PROTOCOL``).
     protocol
         Name, TOML file or object; ``paper`` with `data`, ``demo`` without.
-    models, seeds, folds
-        Names of `leukbench list models`, seeds, and folds of the split; None takes the protocol's.
-    epochs, task, precision
-        Change the protocol, and with it what the run can be compared with.
-    jobs, threads, timeout, memory_mb
-        Trials side by side, cores, seconds and MiB of each; by default so that the run ends soonest.
+    models, seeds, folds, epochs, task, precision
+        Names of `leukbench list models`, seeds, folds of the split; None takes the protocol's. The
+        last three change it, and with it what the run can be compared with.
+    jobs, threads, timeout, memory_mb, device
+        Trials side by side, cores, seconds, MiB: so that the run ends soonest; auto, cpu or gpu.
     backend, scheduler
         ``"dask"`` runs trials on the workers of a Dask scheduler, as in ``"tcp://host:8786"``; without
         one, on `jobs` workers here, for which a script needs ``if __name__ == "__main__":``.
@@ -261,7 +262,7 @@ def run(
     from leukbench.trials.prepare import prepare
 
     prepared = prepare(RunOptions(**options, command="leukbench.run(...)"))
-    return Run(execute(prepared, _Lines(sys.stderr if progress else None)).path)
+    return Run(execute(prepared, _Lines(sys.stderr if progress else None, prepared.device)).path)
 
 
 @dataclass(frozen=True)
@@ -269,9 +270,12 @@ class _Lines:
     """Says when a trial begins and ends, on a stream or not at all."""
 
     stream: TextIO | None
+    device: Device
 
     def waiting(self, number: int, total: int) -> None:
-        self._say(f"{total - number} of {total} trials are finished")
+        self._say(
+            f"{total - number} of {total} trials are finished; device: {self.device.sentence}"
+        )
 
     def started(self, plan: TrialPlan) -> None:
         self._say(f"start     {plan.name}")

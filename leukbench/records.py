@@ -65,6 +65,8 @@ class Job(_Record):
     workdir: Path
     """Where predictions and learning curve are left."""
     threads: int
+    device: str = ""
+    """Name of the GPU that a network is trained on; empty for the processor."""
     save_model: bool = False
     explain: bool = False
 
@@ -98,6 +100,8 @@ class Outcome(_Record):
     """Floating-point operations of one image."""
     threads: int | None = None
     """Cores of the trial."""
+    device: str = ""
+    """Name of the GPU that a network was trained on; empty for the processor."""
     jobs: int | None = None
     """Trials that ran side by side."""
     epochs_run: int | None = None

@@ -39,7 +39,16 @@ COST_NOISE = 1.2
 _EPSILON = 1e-12
 
 Kind = Literal[
-    "missing", "failed", "degenerate", "score", "cost", "fewer", "precision", "recovered", "new"
+    "missing",
+    "failed",
+    "degenerate",
+    "score",
+    "cost",
+    "fewer",
+    "precision",
+    "device",
+    "recovered",
+    "new",
 ]
 _STATES = ("missing", "failed", "degenerate")
 
@@ -82,7 +91,7 @@ class GateResult:
     """What the gate found: changes, failing ones first, each part sorted by size.
 
     `checked` names the metrics (and ``trials``) that were looked at, by model; `trials` counts pairs;
-    `same_machine` says whether any time or memory could be compared.
+    `same_machine` says whether any time or memory could be compared: same machine, cores and device.
     """
 
     run: RunFolder
@@ -126,7 +135,12 @@ class Twins:
     @cached_property
     def same_machine(self) -> list[tuple[TrialRecord, TrialRecord]]:
         """Those of which times and memory can be compared."""
-        return [(b, a) for b, a in self.scored if (b.machine, b.threads) == (a.machine, a.threads)]
+        return [(b, a) for b, a in self.scored if _place(b) == _place(a)]
+
+
+def _place(record: TrialRecord) -> tuple[str, int | None, str]:
+    """Where times are alike: machine, cores and device."""
+    return record.machine, record.threads, record.device
 
 
 def compare_with_baseline(
@@ -144,7 +158,8 @@ def compare_with_baseline(
     whatever the tolerance, where the fall is significant: exact McNemar of each seed against itself
     on the same test images, joined over seeds by Rueger's rule, Holm over the models
     (`leukbench.score.paired`). A model that is missing, or that fails or is degenerate where it was
-    not, fails. Times and memory are medians over the paired trials of one machine.
+    not, fails. Times and memory are medians over the paired trials of one machine,
+    with the same cores and device.
 
     Parameters
     ----------
@@ -176,7 +191,7 @@ def compare_with_baseline(
     changes += _score_changes(old, new, kept, metrics, tolerance, alpha)
     for one in kept:
         changes += _cost_changes(one, max_slowdown)
-        changes += _precision_changes(one)
+        changes += [*_precision_changes(one), *_device_changes(one)]
     return GateResult(
         run=new,
         baseline=old,
@@ -348,3 +363,10 @@ def _precision_changes(own: Twins) -> Iterator[Change]:
     differing = {(b.precision, a.precision) for b, a in own.scored if b.precision != a.precision}
     for before, after in sorted(differing):
         yield Change(own.model, "precision", detail=f"trained in {after}, the baseline in {before}")
+
+
+def _device_changes(own: Twins) -> Iterator[Change]:
+    differing = {(b.device, a.device) for b, a in own.scored if b.device != a.device}
+    for before, after in sorted(differing):
+        new, old = (f"the GPU {name}" if name else "the processor" for name in (after, before))
+        yield Change(own.model, "device", detail=f"trained on {new}, the baseline on {old}")

@@ -134,7 +134,10 @@ def as_markdown(result: GateResult) -> str:
     rule = f"A score fails when it falls by more than {result.tolerance:g}; accuracy also when the "
     rule += f"paired exact McNemar test, after Holm, gives p < {result.alpha:g}."
     if not result.same_machine:
-        rule += " Times and memory were not compared: the baseline is from another machine."
+        rule += (
+            " Times and memory were not compared: the baseline is from another machine, number of "
+        )
+        rule += "cores, or device."
     return "\n".join([*lines, rule, ""])
 
 

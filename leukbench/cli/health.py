@@ -33,6 +33,7 @@ def doctor() -> int:
     from leukbench.errors import DataError
     from leukbench.files import cache_dir, writable_cache
     from leukbench.machine import describe_environment
+    from leukbench.trials.device import find_gpus
     from leukbench.trials.precision import describe_speedups, has_bfloat16_units, stored_speedups
     from leukbench.trials.worker import Worker
 
@@ -41,6 +42,9 @@ def doctor() -> int:
         typer.echo(f"{key:<12} {getattr(environment, key)}")
     units = "in hardware" if has_bfloat16_units() else "not in hardware"
     typer.echo(f"{'bfloat16':<12} {units}; {describe_speedups(stored_speedups())}")
+    gpus = find_gpus()
+    for gpu in gpus.names or (gpus.problem or "none, and no driver of one",):
+        typer.echo(f"{'gpu':<12} {gpu}")
     for name, version in environment.packages.items():
         typer.echo(f"{name:<18} {version}")
     sound = True

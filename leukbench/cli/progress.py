@@ -80,7 +80,8 @@ class ConsoleReporter:
             if "precision" in plan.parameters
         }
         if precisions:
-            self._precisions(protocol.training.precision, precisions)
+            self._precisions(protocol.training.precision, precisions, prepared.device.gpu)
+        self.say(f"device    {prepared.device.sentence}")
         self.say(f"run       {prepared.out}: {len(prepared.plans)} trials")
         limits = prepared.limits
         way = f"{limits.jobs} side by side" if limits.jobs > 1 else "one after another"
@@ -90,7 +91,7 @@ class ConsoleReporter:
         why = f", {limits.reason}" if limits.reason else ""
         self.say(f"trials    {way}, {each} each{why}")
 
-    def _precisions(self, setting: str, precisions: Mapping[str, str]) -> None:
+    def _precisions(self, setting: str, precisions: Mapping[str, str], gpu: str) -> None:
         """Say which precision each network is trained in, and why."""
         from leukbench.trials.precision import (
             describe_speedups,
@@ -103,7 +104,9 @@ class ConsoleReporter:
             for value in sorted(set(precisions.values()))
         )
         why = ""
-        if setting == "auto" and has_bfloat16_units():
+        if setting == "auto" and gpu:
+            why = " (bfloat16 is measured on the processor alone)"
+        elif setting == "auto" and has_bfloat16_units():
             measured = stored_speedups()
             where = ", measured on this machine" if measured else ""
             why = f" ({describe_speedups(measured)}{where})"

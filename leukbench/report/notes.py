@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from leukbench.errors import UsageError
 from leukbench.protocol import Protocol, builtin_protocols, load_protocol, override
+from leukbench.records import TrialRecord
 from leukbench.report.results import Results, initial_weights
 
 DEFINITIONS = (
@@ -59,15 +60,30 @@ def _initial_weights(results: Results) -> Iterator[str]:
 
 def _timing_conditions(results: Results) -> Iterator[str]:
     """How trials shared the machine; nothing where no trial says so."""
-    ways = {
-        (record.jobs or 0, record.threads)
-        for record in results.folder.records
-        if record.family != "probe" and record.scored and record.threads
-    }
+    timed = [r for r in results.folder.records if r.family != "probe" and r.scored and r.threads]
+    ways = {(record.jobs or 0, record.threads or 0) for record in timed}
     if ways:
         words = [_sharing(jobs, threads) for jobs, threads in sorted(ways)]
         unlike = "" if len(words) == 1 else ", so that they are not comparable throughout"
-        yield f"Times were taken with {', or '.join(words)}{unlike}."
+        yield f"Times were taken with {', or '.join(words)}{unlike}.{_devices(timed)}"
+
+
+def _devices(timed: Sequence[TrialRecord]) -> str:
+    """Which models used which GPU; empty where all trials ran on the processor."""
+    models: dict[str, list[str]] = {}
+    for record in timed:
+        names = models.setdefault(record.device, [])
+        if record.title not in names:
+            names.append(record.title)
+    parts = [
+        f"{', '.join(names)} on the GPU {device}" for device, names in models.items() if device
+    ]
+    if not parts:
+        return ""
+    if "" in models:
+        parts.append(f"{', '.join(models[''])} on the processor")
+    unlike = "; times on different devices are not comparable" if len(parts) > 1 else ""
+    return f" Trained and tested were {'; '.join(parts)}{unlike}."
 
 
 def _sharing(jobs: int, threads: int) -> str:

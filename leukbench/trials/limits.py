@@ -55,13 +55,16 @@ def choose_limits(options: RunOptions, plans: Sequence[TrialPlan], out: Path) ->
     The choice depends on all trials of the run, finished or not, so that a run that was cut off goes on
     as it began. Trials that are added to a run folder get as many cores as those that are there, since
     the last digits of a network's weights depend on their number. A limit of time is that of a trial with
-    all cores: with one, trials go one after another.
+    all cores: with one, trials go one after another, and so they do on a GPU.
     """
     jobs, threads, reason = options.jobs, options.threads, ""
     if jobs is None and options.scheduler is not None:
         jobs = 1
     elif jobs is None and options.timeout is not None:
         jobs, reason = 1, "as a time limit is for a trial that has all cores"
+    elif jobs is None and any(plan.device for plan in plans):
+        jobs, reason = 1, "as a GPU has one trial at a time"
+        threads = threads or (None if options.fresh else _threads_before(out))
     elif jobs is None:
         reason = "which is likely to end soonest"
         if threads is None and not options.fresh:
@@ -115,7 +118,7 @@ def estimates(
     """State and likely duration of every trial of a run.
 
     A finished trial gives its own time. Others are estimated from finished trials of the same model in
-    the run folder, scaled by images and epochs.
+    the run folder that ran on the same device, scaled by images and epochs.
 
     Returns
     -------
@@ -124,19 +127,20 @@ def estimates(
     """
     images = split[split["part"] == "train"].groupby("fold").size().to_dict()
     finished: dict[str, float] = {}
-    rates: dict[str, list[float]] = defaultdict(list)
+    rates: dict[tuple[str, str], list[float]] = defaultdict(list)
     for record in stored_records(out):
         if record.scored:
             finished[record.key] = record.total_seconds or 0.0
             work = record.n_train * max(record.epochs_run or 1, 1)
-            rates[record.model].append((record.fit_seconds or 0.0) / work)
+            rates[record.model, record.device].append((record.fit_seconds or 0.0) / work)
     rows: list[tuple[TrialPlan, str, float | None]] = []
     for plan in plans:
         if plan.key in finished:
             rows.append((plan, "finished", finished[plan.key]))
-        elif plan.model in rates:
+        elif (plan.model, plan.device) in rates:
             work = images[plan.fold] * int(plan.parameters.get("epochs", 1))
-            rows.append((plan, "estimate", START_SECONDS + median(rates[plan.model]) * work))
+            rate = median(rates[plan.model, plan.device])
+            rows.append((plan, "estimate", START_SECONDS + rate * work))
         else:
             rows.append((plan, "unknown", None))
     return rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,38 +58,40 @@ def run_trials(
 ) -> None:
     """Carry out trials in child processes and store each as it ends.
 
-    A trial that fails is stored as failed, and the others go on. An interrupt, or a store that cannot
-    be written, ends all children; what was finished is kept.
+    A trial that fails is stored as failed, and the others go on. A GPU has one trial at a time. An
+    interrupt, or a store that cannot be written, ends all children; what was finished is kept.
     """
     cancelled = threading.Event()
     pool = WorkerPool(limits.threads)
+    gpu = threading.Lock()
 
     def run_one(plan: TrialPlan) -> None:
-        if cancelled.is_set():
-            return
-        job = job_of(
-            plan,
-            images=inputs.images_for(plan),
-            fold_file=inputs.folds[plan.fold],
-            workdir=store.work(plan.key),
-            threads=limits.threads,
-            save_model=save_models,
-        )
-        started = datetime.now(UTC)
-        reporter.started(plan)
-        outcome = pool.run(
-            plan.kind,
-            job,
-            timeout=limits.timeout,
-            memory_mb=limits.memory_mb,
-            on_event=lambda epoch: reporter.epoch(plan, epoch),
-            cancelled=cancelled,
-        )
-        if cancelled.is_set():
-            return
-        shared = {"threads": limits.threads, "jobs": limits.jobs}
-        record = store.keep(plan, outcome.model_copy(update=shared), job.workdir, started)
-        reporter.ended(plan, record)
+        with gpu if plan.device else nullcontext():
+            if cancelled.is_set():
+                return
+            job = job_of(
+                plan,
+                images=inputs.images_for(plan),
+                fold_file=inputs.folds[plan.fold],
+                workdir=store.work(plan.key),
+                threads=limits.threads,
+                save_model=save_models,
+            )
+            started = datetime.now(UTC)
+            reporter.started(plan)
+            outcome = pool.run(
+                plan.kind,
+                job,
+                timeout=limits.timeout,
+                memory_mb=limits.memory_mb,
+                on_event=lambda epoch: reporter.epoch(plan, epoch),
+                cancelled=cancelled,
+            )
+            if cancelled.is_set():
+                return
+            shared = {"threads": limits.threads, "jobs": limits.jobs, "device": plan.device}
+            record = store.keep(plan, outcome.model_copy(update=shared), job.workdir, started)
+            reporter.ended(plan, record)
 
     try:
         if limits.jobs == 1:

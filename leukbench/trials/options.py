@@ -24,6 +24,7 @@ from pydantic import (
 
 from leukbench.errors import UsageError
 from leukbench.protocol import Protocol, load_protocol, override
+from leukbench.trials.device import Setting
 
 UNITS = {
     "timeout": ({"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}, "30m"),
@@ -124,6 +125,10 @@ class RunOptions(BaseModel):
     out: Path | None = _option("Run folder; results/<dataset>-<protocol> by default.")
     jobs: Count = _option("Trials side by side; by default as many as are likely to end soonest.")
     threads: Count = _option("Cores of each trial; by default this machine's, shared by --jobs.")
+    device: Setting = _option(
+        "auto, cpu or gpu: what networks are trained on; auto takes a GPU that TensorFlow sees.",
+        "auto",
+    )
     backend: str = _option("local, or dask: on the workers of a Dask cluster.", "local")
     scheduler: str | None = _option(
         "Dask scheduler, as in tcp://host:8786; without it, --jobs workers."

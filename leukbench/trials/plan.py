@@ -36,6 +36,8 @@ class TrialPlan:
         sha256 of `identity` as canonical JSON.
     explained : bool
         Whether the importance of features is measured: once a model, in its first fold and seed.
+    device : str
+        Name of the GPU that a network is trained on; no part of the key.
     """
 
     spec: ModelSpec
@@ -45,6 +47,7 @@ class TrialPlan:
     identity: Mapping[str, Any]
     key: str
     explained: bool = False
+    device: str = ""
 
     @property
     def model(self) -> str:
@@ -70,11 +73,12 @@ def plan_trials(
     seeds: Sequence[int],
     folds: Sequence[int],
     weights: str = "none",
+    gpu: str = "",
 ) -> list[TrialPlan]:
     """Plans of all models, model by model, then fold by fold, then seed by seed.
 
     `weights` is what networks at native size start from: ``none`` (random), ``imagenet``, or a file,
-    which is part of a trial's key by its content.
+    which is part of a trial's key by its content. `gpu` names the one that networks are trained on.
 
     Raises
     ------
@@ -103,7 +107,7 @@ def plan_trials(
             (fold, seed) for fold in folds for seed in ((0,) if spec.deterministic else seeds)
         ]
         for fold, seed in trials:
-            parameters = _parameters(protocol, spec, seed)
+            parameters = _parameters(protocol, spec, seed, gpu)
             given, written = start if spec.native else ({}, {})
             identity = (
                 common | splits[fold] | own | {"parameters": parameters | written, "seed": seed}
@@ -117,6 +121,7 @@ def plan_trials(
                     identity=identity,
                     key=canonical_sha256(identity),
                     explained=spec.family not in UNRANKED_FAMILIES and (fold, seed) == trials[0],
+                    device=gpu if spec.framework == "keras" else "",
                 )
             )
     return plans
@@ -138,7 +143,7 @@ def _start(weights: str) -> tuple[dict[str, str], dict[str, str]]:
     return {"weights": str(path)}, {"weights": f"{path.name} {digest}"}
 
 
-def _parameters(protocol: Protocol, spec: ModelSpec, seed: int) -> dict[str, Any]:
+def _parameters(protocol: Protocol, spec: ModelSpec, seed: int, gpu: str) -> dict[str, Any]:
     """Arguments of a model's factory, without the start of a network."""
     options = spec.changed_options(protocol.options.get(spec.name, {}))
     if spec.deterministic:
@@ -149,7 +154,7 @@ def _parameters(protocol: Protocol, spec: ModelSpec, seed: int) -> dict[str, Any
         parameters |= {
             "epochs": training.epochs,
             "batch_size": training.batch_size,
-            "precision": resolve_precision(spec, training.precision),
+            "precision": resolve_precision(spec, training.precision, gpu),
         }
         if training.early_stopping:
             parameters["patience"] = training.early_stopping
@@ -179,6 +184,7 @@ def job_of(
         fold_file=fold_file,
         workdir=workdir,
         threads=threads,
+        device=plan.device,
         save_model=save_model and plan.spec.competes,
         explain=plan.explained,
     )

@@ -26,6 +26,7 @@ from typing import Any
 from leukbench.files import cache_dir, write_text
 from leukbench.machine import available_cores, cpu_flags, machine_id, package_version
 from leukbench.models.registry import ModelSpec
+from leukbench.trials.device import gpu_environment, settle_tensorflow
 
 FLOAT32 = "float32"
 BFLOAT16 = "mixed_bfloat16"
@@ -40,16 +41,19 @@ _ROUNDS = 3
 _LIMIT_SECONDS = 180.0
 
 
-def resolve_precision(spec: ModelSpec, setting: str) -> str:
+def resolve_precision(spec: ModelSpec, setting: str, gpu: str = "") -> str:
     """``"float32"`` or ``"mixed_bfloat16"`` for a network; empty for models that have no choice.
 
     It is the protocol's, or under ``auto`` what was measured to be faster on this machine for the
-    kernels that the model spends its time in.
+    kernels that the model spends its time in. What is measured is the processor: on a `gpu`, ``auto``
+    is float32.
     """
     if spec.framework != "keras":
         return ""
     if setting != "auto":
         return setting
+    if gpu:
+        return FLOAT32
     faster = bfloat16_speedups().get(spec.kernels, 0.0) >= WORTHWHILE
     return BFLOAT16 if faster else FLOAT32
 
@@ -126,7 +130,7 @@ def _measure_in_child() -> Mapping[str, float]:
             text=True,
             timeout=_LIMIT_SECONDS,
             check=True,
-            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | gpu_environment(""),
         )
         speedups: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
@@ -138,6 +142,7 @@ def measure() -> dict[str, float]:
     """Time both kinds in both precisions, as `bfloat16_speedups` gives it."""
     import tensorflow as tf
 
+    settle_tensorflow("")
     tf.config.threading.set_intra_op_parallelism_threads(available_cores())
     steps = {kind: (_step(kind, FLOAT32), _step(kind, BFLOAT16)) for kind in KINDS}
     return _quietest(lambda: {kind: _speedup(*pair) for kind, pair in steps.items()})

@@ -24,6 +24,7 @@ from leukbench.models import registry
 from leukbench.models.registry import ModelSpec
 from leukbench.protocol import Protocol, canonical_sha256
 from leukbench.runfolder import read_split
+from leukbench.trials.device import Device, choose_device
 from leukbench.trials.limits import Limits, choose_limits
 from leukbench.trials.options import RunOptions
 from leukbench.trials.plan import TrialPlan, plan_trials
@@ -47,7 +48,7 @@ class Preparation:
 
     `source` are the images as they were found, `dataset` the same with the labels of the task; `split`
     is the content of ``split.csv``, `audit` what the audit found under it, `plans` are all trials,
-    finished ones too, and `out` is the run folder.
+    finished ones too, `out` is the run folder, and `device` is what networks are trained on.
     """
 
     options: RunOptions
@@ -58,6 +59,7 @@ class Preparation:
     plans: list[TrialPlan]
     out: Path
     limits: Limits
+    device: Device
 
 
 def load_data(options: RunOptions) -> Dataset:
@@ -93,6 +95,8 @@ def prepare(options: RunOptions) -> Preparation:
         check_backend(options.backend, options.scheduler)
     protocol = options.protocol
     specs = _chosen_specs(options)
+    networks = any(spec.framework == "keras" for spec in specs)
+    device = choose_device(options.device, options.backend, networks=networks)
     source = load_data(options)
     dataset, split, report = audited_split(source, protocol)
     if not protocol.audit.allow_duplicates_across_split:
@@ -101,7 +105,7 @@ def prepare(options: RunOptions) -> Preparation:
         refuse_leakage(report, allow=False)
     folds = _chosen_folds(split, options.folds)
     seeds = options.seeds or protocol.seeds
-    plans = plan_trials(protocol, source, split, specs, seeds, folds, options.weights)
+    plans = plan_trials(protocol, source, split, specs, seeds, folds, options.weights, device.gpu)
     out = options.out or Path("results") / f"{source.name}-{protocol.name}"
     return Preparation(
         options=options,
@@ -112,6 +116,7 @@ def prepare(options: RunOptions) -> Preparation:
         plans=plans,
         out=out,
         limits=choose_limits(options, plans, out),
+        device=device,
     )
 
 

@@ -18,6 +18,7 @@ from leukbench.models import registry
 from leukbench.records import Epoch, Job, Outcome
 from leukbench.score import UNRANKED_FAMILIES
 from leukbench.score.arrays import probability_columns
+from leukbench.trials.device import settle_tensorflow
 
 ROUNDING = 1e-3
 """Most that a row of probabilities may miss 1 by before it is divided by its sum: single precision."""
@@ -59,12 +60,15 @@ def run_trial(job: Job, *, on_epoch: OnEpoch) -> tuple[Outcome, Explain]:
     Raises
     ------
     RuntimeError
-        Where the code has another version of the model than the one that was planned.
+        Where the code has another version of the model than the one that was planned, or the GPU of
+        the job is not there.
     """
     cv2.setNumThreads(job.threads)  # other libraries are told by environment variables
     spec = registry.get(job.model)
     if spec.adapter_version != job.adapter_version:
         raise RuntimeError("leukbench was changed while it ran: start the run again")
+    if spec.framework == "keras":
+        settle_tensorflow(job.device)
     data = _Data.of(job)
     estimator = registry.create(job.model, **job.parameters)
     fit_seconds = _fit(estimator, data, job, on_epoch)

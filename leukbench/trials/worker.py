@@ -18,6 +18,7 @@ from contextlib import suppress
 import psutil
 
 from leukbench.records import Epoch, Job, Outcome
+from leukbench.trials.device import gpu_environment
 
 OnEvent = Callable[[Epoch], None]
 _POLL_SECONDS = 0.25
@@ -32,6 +33,7 @@ class Worker:
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
+        self._gpu = ""
         self._process: subprocess.Popen[str] | None = None
         self._answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._log = tempfile.TemporaryFile(  # noqa: SIM115 - closed by close()
@@ -63,7 +65,7 @@ class Worker:
         """
         job_file = job.workdir / "job.json"
         job_file.write_text(job.model_dump_json(), encoding="utf-8")
-        process, begun = self._alive(), time.monotonic()
+        process, begun = self._alive(job.device), time.monotonic()
         measured: Outcome | None = None
         failure = None if self._send(str(job_file)) else self._dead(process)
         while failure is None:
@@ -118,8 +120,9 @@ class Worker:
             return "", ""
         return ("died", "") if line is None else (json.loads(line)["event"], line)
 
-    def _alive(self) -> subprocess.Popen[str]:
-        if self._process is not None and self._process.poll() is None:
+    def _alive(self, gpu: str = "") -> subprocess.Popen[str]:
+        same = gpu == self._gpu
+        if same and self._process is not None and self._process.poll() is None:
             return self._process
         self._end()
         self._log.seek(0)
@@ -132,7 +135,7 @@ class Worker:
             stderr=self._log,
             text=True,
             encoding="utf-8",
-            env=child_environment(self._threads) | {"TMPDIR": self._scratch.name},
+            env=child_environment(self._threads, gpu) | {"TMPDIR": self._scratch.name},
             start_new_session=True,
         )
 
@@ -144,7 +147,7 @@ class Worker:
 
         self._forwarder = threading.Thread(target=forward, daemon=True)
         self._forwarder.start()
-        self._process, self._answers = process, answers
+        self._process, self._answers, self._gpu = process, answers, gpu
         return process
 
     def _end(self) -> None:
@@ -239,8 +242,10 @@ def settle(measured: Outcome | None, failure: Outcome) -> Outcome:
     return measured.model_copy(update={"explanation": explanation})
 
 
-def child_environment(threads: int, base: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Environment of a child: thread limits, and quiet libraries."""
+def child_environment(
+    threads: int, gpu: str = "", base: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """Environment of a child: thread limits, quiet libraries, and no GPU but where one is named."""
     return dict(base) | {
         "OMP_NUM_THREADS": str(threads),
         "OPENBLAS_NUM_THREADS": str(threads),
@@ -249,9 +254,9 @@ def child_environment(threads: int, base: Mapping[str, str] = os.environ) -> dic
         "TF_NUM_INTEROP_THREADS": "1" if threads == 1 else "2",
         "LOKY_MAX_CPU_COUNT": str(threads),
         "TF_CPP_MIN_LOG_LEVEL": base.get("TF_CPP_MIN_LOG_LEVEL", "3"),
-        "CUDA_VISIBLE_DEVICES": base.get("CUDA_VISIBLE_DEVICES", "-1"),
         "PYTHONUNBUFFERED": "1",
         "KERAS_BACKEND": "tensorflow",
+        **gpu_environment(gpu),
     }
 
 

@@ -256,6 +256,19 @@ def test_costs_of_another_machine_are_not_compared(baseline: RunFolder, tmp_path
     assert "another machine" in as_markdown(result)
 
 
+def test_costs_of_another_device_are_not_compared(baseline: RunFolder, tmp_path: Path) -> None:
+    gpu = replace(MODELS[1], facts={"fit_seconds": 400.0, "device": "Fake 4000"})
+    models = [MODELS[0], gpu, *MODELS[2:]]
+    result = compare_with_baseline(_again(tmp_path, models), baseline.path, max_slowdown=1.5)
+    assert result.passed
+    (change,) = result.changes
+    assert (change.model, change.kind) == ("vgg16", "device")
+    assert change.detail == "trained on the GPU Fake 4000, the baseline on the processor"
+    slow = [MODELS[0], replace(gpu, facts={"fit_seconds": 400.0}), *MODELS[2:]]
+    again = make_run(tmp_path / "slow", slow, seeds=(0, 1)).path
+    assert not compare_with_baseline(again, baseline.path, max_slowdown=1.5).passed
+
+
 def test_another_arithmetic_is_told(baseline: RunFolder, tmp_path: Path) -> None:
     models = [replace(MODELS[0], facts={"precision": "mixed_bfloat16"}), *MODELS[1:]]
     (change,) = compare_with_baseline(_again(tmp_path, models), baseline.path).changes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,22 @@ def test_a_run_folder_keeps_the_cores_of_its_trials(tmp_path: Path) -> None:
     assert found(machine="another") == (2, 1)
     assert found(family="probe") == (2, 1)
     assert choose_limits(options(fresh=True), plans, tmp_path).jobs == 2
+
+
+def test_a_gpu_has_one_trial_at_a_time(tmp_path: Path) -> None:
+    plans = [replace(plan, device="Fake 4000") for plan in planned(PAPER, seeds=2)]
+    limits = choose_limits(options(), plans, tmp_path)
+    assert limits == Limits(1, 2, None, None, "as a GPU has one trial at a time")
+    store(tmp_path, threads=1)
+    assert choose_limits(options(), plans, tmp_path).threads == 1, "as in this run folder"
+
+
+def test_times_of_another_device_are_no_estimate(tmp_path: Path) -> None:
+    (plan,) = planned(["vgg16"])
+    store(tmp_path, key="other", n_train=50, epochs_run=4, fit_seconds=20.0, total_seconds=23.0)
+    split = pd.DataFrame({"fold": 0, "part": ["train"] * 100})
+    assert estimates([plan], split, tmp_path)[0][1] == "estimate"
+    assert estimates([replace(plan, device="Fake 4000")], split, tmp_path)[0][1] == "unknown"
 
 
 def test_a_dry_run_goes_by_the_finished_trials_of_the_run_folder(tmp_path: Path) -> None:
