@@ -81,7 +81,7 @@ class ConsoleReporter:
         }
         if precisions:
             self._precisions(protocol.training.precision, precisions, prepared.device.gpu)
-        self.say(f"device    {prepared.device.sentence}")
+            self.say(f"device    {prepared.device.sentence}")
         self.say(f"run       {prepared.out}: {len(prepared.plans)} trials")
         limits = prepared.limits
         way = f"{limits.jobs} side by side" if limits.jobs > 1 else "one after another"
