@@ -20,6 +20,12 @@ from leukbench.protocol import Protocol
 SCHEMA_VERSION = 1
 SCORED = ("ok", "degenerate")
 """States of a trial that left predictions."""
+LEAKY = "LEAKY"
+"""Stands in every cell, table, picture and name of what was measured with a known mistake."""
+REPLAY = "replay"
+"""Key of a trial's identity that names its training where it is part of a replay, and of no run."""
+REPLAY_FILE = "replay.json"
+"""What a folder of replays has instead of ``run.json``."""
 Status = Literal["ok", "failed", "timeout", "out-of-memory", "degenerate"]
 
 
@@ -61,7 +67,8 @@ class Job(_Record):
     images: Path
     """Array of the images (uint8, shape (n, height, width, channels)) or of a probe's features."""
     fold_file: Path
-    """``.npz`` with ``train``, ``validation``, ``test`` (indices), ``labels``, ``classes``, ``paths``."""
+    """``.npz`` with ``train``, ``validation``, ``test`` (indices), ``labels``, ``classes``,
+    ``paths``, and ``scored`` where others than ``test`` are predicted."""
     workdir: Path
     """Where predictions and learning curve are left."""
     threads: int
@@ -69,6 +76,8 @@ class Job(_Record):
     """Name of the GPU that a network is trained on; empty for the processor."""
     save_model: bool = False
     explain: bool = False
+    every_epoch: bool = False
+    """Leave the classes that a network predicts after each epoch too."""
 
 
 class Outcome(_Record):

@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 
 from leukbench.audit.findings import AuditReport
 from leukbench.errors import DataError, UsageError, did_you_mean
-from leukbench.records import RunDescription, TrialRecord, read_record, read_stored
+from leukbench.records import (
+    LEAKY,
+    REPLAY,
+    REPLAY_FILE,
+    RunDescription,
+    TrialRecord,
+    read_record,
+    read_stored,
+)
 from leukbench.score.arrays import TrialPredictions
 
 IMPORTANCE = "explanation.csv"
@@ -50,6 +58,7 @@ class RunFolder:
         _ = self.run  # a description that does not fit is refused here
 
     def _require(self) -> None:
+        refuse_replay(self.path)
         if not (self.path / "run.json").is_file():
             raise DataError(
                 f"{self.path} is no run folder (it has no run.json): name a folder that run-all made."
@@ -90,7 +99,7 @@ class RunFolder:
         paths = sorted((self.path / "trials").glob("*/record.json"))
         order = {name: number for number, name in enumerate(self.run.models)}
         return sorted(
-            map(read_record, paths),
+            map(read_own, paths),
             key=lambda r: (order.get(r.model, len(order)), r.model, r.fold, r.seed),
         )
 
@@ -165,6 +174,25 @@ class RunFolder:
             for record in self.records
             if record.scored
         ]
+
+
+def refuse_replay(path: Path) -> None:
+    """Raise a `UsageError` where a folder holds replays of mistakes: their numbers are no results."""
+    if (Path(path) / REPLAY_FILE).is_file():
+        raise UsageError(
+            f"{path} holds {LEAKY} replays of known mistakes, which are never ranked, compared or "
+            "exported: name a folder that run-all made."
+        )
+
+
+def read_own(path: Path) -> TrialRecord:
+    """Read the record of a run's own trial; one that strayed in from a replay is refused."""
+    record = read_record(path)
+    if REPLAY in record.identity or path.parent.name.startswith(LEAKY):
+        raise DataError(
+            f"{path.parent} is a trial of a {LEAKY} replay and no part of a run: remove it."
+        )
+    return record
 
 
 def _unreadable(path: Path) -> DataError:

@@ -20,7 +20,7 @@ import pandas as pd
 from leukbench.checks.comparable import check_comparable
 from leukbench.errors import UsageError, did_you_mean
 from leukbench.records import TrialRecord
-from leukbench.runfolder import RunFolder
+from leukbench.runfolder import RunFolder, refuse_replay
 from leukbench.score.arrays import TrialPredictions
 from leukbench.score.members import ModelTrials, models_of
 from leukbench.score.metrics import METRICS
@@ -178,6 +178,7 @@ def compare_with_baseline(
         Where the two differ in protocol, dataset or split: names the difference.
     """
     _check_options(tolerance, metrics, max_slowdown)
+    refuse_replay(Path(baseline))
     if not (Path(baseline) / "run.json").is_file():
         raise UsageError(
             f"`baseline={baseline}` is no run folder: name a run to compare with, or pass "

@@ -18,8 +18,8 @@ from leukbench.checks.verify_tables import Difference, check_tables
 from leukbench.data.splits import EMBARGO, SPLIT_COLUMNS, fold_sha256, split_sha256
 from leukbench.errors import DataError, LeukbenchError
 from leukbench.protocol import canonical_sha256
-from leukbench.records import TrialRecord, file_sha256, read_record
-from leukbench.runfolder import RunFolder
+from leukbench.records import TrialRecord, file_sha256
+from leukbench.runfolder import RunFolder, read_own
 from leukbench.score.arrays import probability_columns
 
 PARTS = ("train", "validation", "test")
@@ -61,7 +61,7 @@ def verify_run(path: Path) -> list[Difference]:
     records = []
     for place in places:
         try:
-            record = read_record(place / "record.json")
+            record = read_own(place / "record.json")
         except LeukbenchError as error:
             differences.append(Difference(_name(path, place / "record.json"), _one_line(error)))
             continue

@@ -18,6 +18,7 @@ from leukbench.cli import (
     listing,
     predict,
     published,
+    replay,
     results,
     run,
     validity,
@@ -60,6 +61,7 @@ def _options(
 app.command("run-all")(run.run_all)
 app.command("audit")(validity.audit)
 app.command("split")(validity.split)
+app.command("replay")(replay.replay)
 app.command("check-table")(published.check_table)
 app.command("report")(results.report)
 app.command("compare")(results.compare)

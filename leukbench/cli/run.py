@@ -26,7 +26,7 @@ def run_all(*, dry_run: bool, json: bool, open: bool, **options: Any) -> int:
     from leukbench.trials.prepare import prepare
 
     with ConsoleReporter(quiet=json) as reporter:
-        prepared = prepare(RunOptions(**options, command=_command()))
+        prepared = prepare(RunOptions(**options, command=typed_command()))
         reporter.prepared(prepared)
         if dry_run:
             reporter.plan(prepared)
@@ -76,7 +76,7 @@ def _signature() -> inspect.Signature:
 vars(run_all)["__signature__"] = _signature()
 
 
-def _command() -> str:
+def typed_command() -> str:
     """What was typed, with the last name alone of every folder: a record must not tell who ran it."""
     parts = [
         Path(part).name if "/" in part and "(?P<" not in part else part for part in sys.argv[1:]

@@ -10,7 +10,9 @@ import typer
 
 
 def verify(
-    folder: Annotated[Path, typer.Argument(help="A run folder, or a folder of run folders.")],
+    folder: Annotated[
+        Path, typer.Argument(help="A run folder, one of replays, or a folder of such.")
+    ],
     images: Annotated[
         Path | None,
         typer.Option(
@@ -22,12 +24,17 @@ def verify(
     """Recompute hashes, counts and tables from the stored predictions: exit code 1 if any differs."""
     from leukbench.checks.verify import run_folders, verify_run
     from leukbench.errors import REGRESSION
+    from leukbench.replay.verify import replay_folders, verify_replay
 
-    by_run = {path: verify_run(path) for path in run_folders(folder)}
+    replays = replay_folders(folder)
+    no_run = replays and not (any(folder.glob("*/run.json")) or (folder / "run.json").is_file())
+    runs = [] if no_run else run_folders(folder)
+    by_run = {path: verify_run(path) for path in runs}
+    by_run |= {path: verify_replay(path) for path in replays}
     if images is not None:
         from leukbench.checks.verify_images import verify_images
 
-        for path in by_run:
+        for path in runs:
             by_run[path] += verify_images(path, images)
     if as_json:
         listed = {

@@ -35,6 +35,25 @@ class Reporter(Protocol):
         """A trial is stored."""
 
 
+class _Silent:
+    """Tells nobody."""
+
+    def waiting(self, number: int, total: int) -> None:
+        """Say nothing."""
+
+    def started(self, plan: TrialPlan) -> None:
+        """Say nothing."""
+
+    def epoch(self, plan: TrialPlan, epoch: Epoch) -> None:
+        """Say nothing."""
+
+    def ended(self, plan: TrialPlan, record: TrialRecord) -> None:
+        """Say nothing."""
+
+
+SILENT = _Silent()
+
+
 @dataclass(frozen=True)
 class Inputs:
     """Files that the children read: arrays by what a `ModelSpec` ``reads``, and each fold's indices."""
@@ -45,6 +64,10 @@ class Inputs:
     def images_for(self, plan: TrialPlan) -> Path:
         """The array that a trial reads."""
         return self.images[plan.spec.reads]
+
+    def fold_for(self, plan: TrialPlan) -> Path:
+        """The indices that a trial reads."""
+        return self.folds[plan.fold]
 
 
 def run_trials(
@@ -72,7 +95,7 @@ def run_trials(
             job = job_of(
                 plan,
                 images=inputs.images_for(plan),
-                fold_file=inputs.folds[plan.fold],
+                fold_file=inputs.fold_for(plan),
                 workdir=store.work(plan.key),
                 threads=limits.threads,
                 save_model=save_models,

@@ -17,7 +17,7 @@ from leukbench.errors import DataError, UsageError
 from leukbench.models import registry
 from leukbench.models.registry import ModelSpec
 from leukbench.protocol import Protocol, canonical_sha256
-from leukbench.records import Job
+from leukbench.records import REPLAY, Job
 from leukbench.score import UNRANKED_FAMILIES
 from leukbench.trials.precision import resolve_precision
 
@@ -38,6 +38,8 @@ class TrialPlan:
         Whether the importance of features is measured: once a model, in its first fold and seed.
     device : str
         Name of the GPU that a network is trained on; no part of the key.
+    every_epoch : bool
+        Whether a network leaves the classes that it predicts after each epoch.
     """
 
     spec: ModelSpec
@@ -48,6 +50,7 @@ class TrialPlan:
     key: str
     explained: bool = False
     device: str = ""
+    every_epoch: bool = False
 
     @property
     def model(self) -> str:
@@ -57,7 +60,8 @@ class TrialPlan:
     @property
     def name(self) -> str:
         """The trial in words, for messages."""
-        return f"{self.model}, fold {self.fold}, seed {self.seed}"
+        replayed = f", {self.identity[REPLAY]}" if REPLAY in self.identity else ""
+        return f"{self.model}, fold {self.fold}, seed {self.seed}{replayed}"
 
     @property
     def kind(self) -> str:
@@ -187,4 +191,5 @@ def job_of(
         device=plan.device,
         save_model=save_model and plan.spec.competes,
         explain=plan.explained,
+        every_epoch=plan.every_epoch,
     )

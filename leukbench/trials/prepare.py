@@ -72,13 +72,18 @@ def load_data(options: RunOptions) -> Dataset:
             group_pattern=options.group_pattern,
             skip_unreadable=options.skip_unreadable,
         )
+    return load_folder(embedded_smears())
+
+
+def embedded_smears(**changes: Any) -> Path:
+    """Folder in the cache of the embedded synthetic smears, with changes of their configuration."""
     from leukbench.data.synthetic import SyntheticConfig, write_dataset
 
-    config = SyntheticConfig(**EMBEDDED)
+    config = SyntheticConfig(**EMBEDDED | changes)
     key = canonical_sha256(dataclasses.asdict(config) | {"leukbench": __version__})
     folder = cache_dir() / "synthetic" / key[:24]
     write_dataset(folder, config, jobs=-1)
-    return load_folder(folder)
+    return folder
 
 
 def prepare(options: RunOptions) -> Preparation:

@@ -22,17 +22,18 @@ from leukbench.errors import DataError, UsageError
 from leukbench.files import write_text
 from leukbench.machine import machine_id
 from leukbench.records import (
+    REPLAY,
     Outcome,
     RunDescription,
     TrialRecord,
     file_sha256,
     read_record,
 )
-from leukbench.runfolder import RunFolder
+from leukbench.runfolder import RunFolder, refuse_replay
 from leukbench.trials.plan import TrialPlan
 
-Slot = tuple[str, int, int]
-"""Model, fold and seed: each has one result."""
+Slot = tuple[str, int, int, str]
+"""Model, fold, seed, and the training of a replay: each has one result."""
 
 
 class RunStore:
@@ -68,6 +69,7 @@ class RunStore:
         UsageError
             Where the folder holds a run of another dataset, protocol or split.
         """
+        refuse_replay(self.path)
         if (self.path / "run.json").is_file():
             before = RunFolder(self.path).run
             difference = before.differs_in(run)
@@ -141,7 +143,7 @@ class RunStore:
         write_json(workdir / "record.json", record.model_dump(mode="json"))
         target = self._trials / plan.key
         with self._lock:
-            slot = (plan.model, plan.fold, plan.seed)
+            slot = _slot(plan)
             for folder in {*self._slots.get(slot, ()), target}:
                 if folder.exists():
                     self._retire(folder)
@@ -168,7 +170,7 @@ class RunStore:
         for path in self._trials.glob("*/record.json"):
             with suppress(DataError):
                 old = read_record(path)
-                slots.setdefault((old.model, old.fold, old.seed), []).append(path.parent)
+                slots.setdefault(_slot(old), []).append(path.parent)
         return slots
 
     def _retire(self, folder: Path) -> None:
@@ -183,6 +185,10 @@ class RunStore:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
         (self.path / "superseded").mkdir(exist_ok=True)
         folder.rename(self.path / "superseded" / f"{folder.name}-{stamp}")
+
+
+def _slot(trial: TrialPlan | TrialRecord) -> Slot:
+    return trial.model, trial.fold, trial.seed, str(trial.identity.get(REPLAY, ""))
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -23,6 +23,9 @@ from leukbench.trials.device import settle_tensorflow
 ROUNDING = 1e-3
 """Most that a row of probabilities may miss 1 by before it is divided by its sum: single precision."""
 
+EVERY_EPOCH = "epochs.parquet"
+"""Classes predicted after each epoch, where a job asks for them."""
+
 OnEpoch = Callable[[Epoch], None]
 Explain = Callable[[], str]
 """Leaves an explanation in the job's work folder; gives the reason where there is none."""
@@ -39,6 +42,8 @@ class _Data:
     train: NDArray[np.intp]
     validation: NDArray[np.intp]
     test: NDArray[np.intp]
+    scored: NDArray[np.intp]
+    """Those that are predicted: the test part, unless the fold file says otherwise."""
 
     @classmethod
     def of(cls, job: Job) -> _Data:
@@ -46,6 +51,7 @@ class _Data:
             parts = {
                 name: fold[name] for name in ("labels", "paths", "train", "validation", "test")
             }
+            parts["scored"] = fold["scored"] if "scored" in fold else parts["test"]
             classes = tuple(str(name) for name in fold["classes"])
         return cls(images=np.load(job.images, mmap_mode="r"), classes=classes, **parts)
 
@@ -72,7 +78,7 @@ def run_trial(job: Job, *, on_epoch: OnEpoch) -> tuple[Outcome, Explain]:
     data = _Data.of(job)
     estimator = registry.create(job.model, **job.parameters)
     fit_seconds = _fit(estimator, data, job, on_epoch)
-    test_images = data.images[data.test]
+    test_images = data.images[data.scored]
     start = time.perf_counter()
     probabilities = _aligned(estimator.predict_proba(test_images), estimator.classes_, data.classes)
     predict_seconds = time.perf_counter() - start
@@ -92,7 +98,7 @@ def run_trial(job: Job, *, on_epoch: OnEpoch) -> tuple[Outcome, Explain]:
         departures=spec.departures,
         fit_seconds=fit_seconds,
         predict_seconds=predict_seconds,
-        predict_ms_per_image=1000 * predict_seconds / len(data.test),
+        predict_ms_per_image=1000 * predict_seconds / len(data.scored),
         parameters=_whole(getattr(estimator, "n_parameters_", None)),
         flops=_whole(getattr(estimator, "flops_", None)),
         layers=getattr(estimator, "layer_table_", None),
@@ -109,11 +115,16 @@ def run_trial(job: Job, *, on_epoch: OnEpoch) -> tuple[Outcome, Explain]:
 def _fit(estimator: Any, data: _Data, job: Job, on_epoch: OnEpoch) -> float:
     """Train on the training part; gives the seconds that it took."""
     extra: dict[str, Any] = {}
+    followed = _EveryEpoch(estimator, data) if job.every_epoch else None
     if job.framework == "keras":
         epochs = job.parameters["epochs"]
-        extra["on_epoch"] = lambda epoch, values: on_epoch(
-            Epoch(epoch=epoch, epochs=epochs, **values)
-        )
+
+        def tell(epoch: int, values: dict[str, float]) -> None:
+            if followed is not None:
+                followed.add(epoch)
+            on_epoch(Epoch(epoch=epoch, epochs=epochs, **values))
+
+        extra["on_epoch"] = tell
         watched, part = (
             ("validation_data", data.validation)
             if len(data.validation)
@@ -123,12 +134,30 @@ def _fit(estimator: Any, data: _Data, job: Job, on_epoch: OnEpoch) -> float:
     images, labels = data.images[data.train], data.labels[data.train]
     start = time.perf_counter()
     estimator.fit(images, labels, **extra)
-    return time.perf_counter() - start
+    seconds = time.perf_counter() - start
+    if followed is not None:
+        followed.table.to_parquet(job.workdir / EVERY_EPOCH, index=False)
+    return seconds
+
+
+class _EveryEpoch:
+    """What a network under training makes of the test part after each epoch; training goes on as without.
+
+    `table` has the columns ``image``, ``y_true``, and the predicted class after epoch ``1``, ``2``, ...
+    """
+
+    def __init__(self, estimator: Any, data: _Data) -> None:
+        self._estimator, self._images = estimator, data.images[data.test]
+        columns = {"image": data.paths[data.test], "y_true": data.labels[data.test]}
+        self.table = pd.DataFrame(columns)
+
+    def add(self, epoch: int) -> None:
+        self.table[str(epoch)] = self._estimator.predict(self._images)
 
 
 def _table(data: _Data, probabilities: NDArray[np.float64]) -> pd.DataFrame:
-    """Predictions of the test part, as they are stored."""
-    table = pd.DataFrame({"image": data.paths[data.test], "y_true": data.labels[data.test]})
+    """Predictions of the images that are scored, as they are stored."""
+    table = pd.DataFrame({"image": data.paths[data.scored], "y_true": data.labels[data.scored]})
     table["y_pred"] = np.array(data.classes)[probabilities.argmax(axis=1)]
     table[probability_columns(data.classes)] = probabilities
     return table

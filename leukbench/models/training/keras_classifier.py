@@ -96,7 +96,8 @@ class KerasClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Early stopping may use the images and labels of ``validation_data``. Of ``monitor_data`` loss
         and accuracy are recorded after each epoch and nothing else; they are ignored where there are
-        validation data. ``on_epoch`` gets the number of each epoch (from 1) and its row of the curve.
+        validation data. ``on_epoch`` gets the number of each epoch (from 1) and its row of the curve,
+        and may predict with the network as it is then.
         """
         self._check_parameters()
         images = check_images(X)
@@ -120,6 +121,8 @@ class KerasClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                     f"val_{head}loss", patience=self.patience, mode="min", restore_best_weights=True
                 )
                 callbacks.append(best)
+            trained = network if heads == 1 else keras.Model(network.inputs[0], network.outputs[0])
+            self._hold(trained)  # so that ``on_epoch`` may predict
             network.fit(
                 shuffled_batches(
                     images, _repeat(targets, heads), batch_size=self.batch_size, seed=seed
@@ -132,8 +135,7 @@ class KerasClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         self.history_ = pd.DataFrame(curve.rows, columns=list(CURVE_COLUMNS))
         self.diverged_ = not bool(np.isfinite(self.history_["loss"]).all())
-        trained = network if heads == 1 else keras.Model(network.inputs[0], network.outputs[0])
-        return self._hold(trained)
+        return self
 
     def predict_proba(self, X: Images) -> NDArray[np.float64]:
         """Probabilities, shape (n, classes), columns in the order of ``classes_``; rows sum to 1.
