@@ -22,7 +22,7 @@ from tests.fake_run import CONTROL, MODELS, FakeModel, make_run
 PICTURES = {"samples", "prediction_examples"}
 OF_ONE_SPLIT = {
     "comparison", "confusion", "per_class", "roc", "precision_recall", "calibration",
-    "learning_curves", "cost", "data_flow", "architecture", "hardest",
+    "risk_coverage", "learning_curves", "cost", "data_flow", "architecture", "hardest",
 }  # fmt: skip
 
 
@@ -171,4 +171,21 @@ def test_impossible_figure_says_what_it_needs(plain: RunFolder, name: str) -> No
 
 def test_registry_names_every_figure_once() -> None:
     names = [spec.name for spec in FIGURES]
-    assert len(set(names)) == len(names) == 16
+    assert len(set(names)) == len(names) == 17
+
+
+def test_risk_over_coverage_says_the_area_of_each_model(tmp_path: Path) -> None:
+    """Wrong answers are made the least sure: the area is that of the best order."""
+    folder = make_run(tmp_path, MODELS[:1])
+    record = folder.records[0]
+    frame = folder.predictions(record)
+    right = frame["y_true"] == frame["y_pred"]
+    sure = np.where(right, 0.9, 0.6)
+    for name in folder.classes:
+        frame[f"p_{name}"] = np.where(frame["y_pred"] == name, sure, (1 - sure) / 3)
+    frame.to_parquet(folder.trial_path(record) / "predictions.parquet")
+    (ax,) = draw(RunFolder(tmp_path), "risk_coverage").axes
+    n, wrong = len(frame), int((~right).sum())
+    best = sum(i / (n - wrong + i) for i in range(1, wrong + 1)) / n
+    assert f"AURC {best:.3f} (best {best:.3f})" in ax.get_title()
+    assert ax.get_lines()[0].get_ydata()[-1] == pytest.approx(wrong / n)

@@ -21,6 +21,7 @@ from leukbench.report.figures import (
     pictures,
     probabilities,
     ranking,
+    selective,
 )
 from leukbench.report.figures.spec import FigureSpec
 from leukbench.report.figures.style import finish, house_style, rendered
@@ -36,6 +37,7 @@ FIGURES: list[FigureSpec] = [
     probabilities.ROC,
     probabilities.PRECISION_RECALL,
     probabilities.CALIBRATION,
+    selective.RISK_COVERAGE,
     importance.IMPORTANCE,
     learning.LEARNING_CURVES,
     ranking.COST,

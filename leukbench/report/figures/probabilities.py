@@ -24,8 +24,8 @@ GRID = np.linspace(0.0, 1.0, 101)
 Curve = Callable[[NDArray[np.bool_], FloatArray], FloatArray]
 
 
-def _shown(results: Results) -> dict[str, dict[str, Any]]:
-    """Rows of the models that left predictions, without controls and probes."""
+def shown_rows(results: Results) -> dict[str, dict[str, Any]]:
+    """Rows of the models that left predictions, without controls and probes, by name."""
     return {
         row["model"]: row
         for row in rows_of(results.comparison)
@@ -37,7 +37,7 @@ def has_probabilities(results: Results) -> bool:
     """Whether any model that is shown left finite probabilities."""
     return any(
         member.arrays.probabilities is not None
-        for name in _shown(results)
+        for name in shown_rows(results)
         for member in results.members[name].members
     )
 
@@ -82,7 +82,7 @@ def _macro(a: Arrays, curve: Curve) -> FloatArray | None:
 def _curves(
     results: Results, curve: Curve, title: str, labels: tuple[str, str], score: str = ""
 ) -> Figure:
-    rows = _shown(results)
+    rows = shown_rows(results)
     bands: dict[str, FloatArray] = {}
     for name in rows:
         # the arrays were checked when they were made: scikit-learn need not look again
@@ -111,7 +111,7 @@ def _curves(
 
 def calibration(results: Results) -> Figure:
     """Share of right predictions against stated confidence; on the diagonal they agree."""
-    rows = _shown(results)
+    rows = shown_rows(results)
     tables = {name: _reliability(results, name) for name in rows}
     shown = {name: table for name, table in tables.items() if table is not None}
     figure, axes = small_multiples(
