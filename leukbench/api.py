@@ -20,10 +20,6 @@ import pandas as pd
 from leukbench.errors import UsageError
 from leukbench.protocol import Protocol
 from leukbench.records import Epoch, TrialRecord
-from leukbench.report.notes import NOT_FOR_DIAGNOSIS
-from leukbench.report.results import Results
-from leukbench.report.tables import comparison_header, comparison_rows
-from leukbench.report.verdict import verdict
 from leukbench.runfolder import RunFolder
 from leukbench.score.arrays import probability_columns
 
@@ -32,6 +28,7 @@ if TYPE_CHECKING:
 
     from leukbench.checks.gate import GateResult
     from leukbench.checks.verify_tables import Difference
+    from leukbench.report.results import Results
     from leukbench.trials.device import Device
     from leukbench.trials.plan import TrialPlan
 
@@ -72,10 +69,14 @@ class Run:
 
     @cached_property
     def _results(self) -> Results:
+        from leukbench.report.results import Results
+
         return Results(self.folder)
 
     def verdict(self) -> list[str]:
         """What the numbers say, in sentences, warnings first."""
+        from leukbench.report.verdict import verdict
+
         return [sentence.text for sentence in verdict(self._results)]
 
     def comparison(self) -> pd.DataFrame:
@@ -187,6 +188,10 @@ class Run:
 
     def _repr_html_(self) -> str:
         """The verdict and the comparison, for a notebook; names stay text."""
+        from leukbench.report.notes import NOT_FOR_DIAGNOSIS
+        from leukbench.report.tables import comparison_header, comparison_rows
+        from leukbench.report.verdict import verdict
+
         run = self.folder.run
         title = f"{run.dataset.title}, protocol {run.protocol.name}"
         sentences = "".join(

@@ -52,6 +52,11 @@ def test_importing_leukbench_is_light() -> None:
     assert not modules_after("import leukbench") & {*HEAVY, "numpy", "pydantic", "typer"}
 
 
+def test_naming_the_api_imports_no_library_of_scores_or_figures() -> None:
+    loaded = modules_after("import leukbench; leukbench.run; leukbench.Run")
+    assert not loaded & {"tensorflow", "keras", "sklearn", "scipy", "matplotlib", "statsmodels"}
+
+
 def test_a_run_with_nothing_to_do_imports_no_library_of_models_or_tables() -> None:
     loaded = modules_after("import leukbench.trials.execute, leukbench.cli.progress")
     assert not loaded & {"tensorflow", "keras", "sklearn", "scipy", "matplotlib", "statsmodels"}

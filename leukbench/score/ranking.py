@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import scikit_posthocs
 from scipy.stats import f as fisher
 from scipy.stats import friedmanchisquare, studentized_range
 
@@ -79,6 +78,8 @@ def rank_models(scores: pd.DataFrame, alpha: float = 0.05) -> Ranks:
         critical_difference(models, blocks, alpha), alpha,
     )  # fmt: skip
     average = ranks.mean().sort_values(kind="stable")
+    import scikit_posthocs  # draws too, so that importing it takes as long as pandas
+
     nemenyi = scikit_posthocs.posthoc_nemenyi_friedman(ranks.to_numpy())
     nemenyi = pd.DataFrame(nemenyi.to_numpy(), index=table.columns, columns=table.columns)
     return Ranks(
@@ -103,6 +104,8 @@ def letters_of_equals(models: Sequence[str], p: pd.DataFrame, alpha: float = 0.0
     """
     if not models:
         return []
+    import scikit_posthocs
+
     square = p.loc[list(models), list(models)].to_numpy(dtype=np.float64, copy=True)
     np.fill_diagonal(square, 1.0)
     try:
