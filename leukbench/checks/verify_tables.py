@@ -62,16 +62,21 @@ def check_tables(folder: RunFolder) -> Iterator[Difference]:
             yield Difference(name, "is missing: leukbench report makes it")
             continue
         stored[name] = path.read_text(encoding="utf-8")
-        compare = _cells if name.endswith(".csv") else _lines
-        differing = list(compare(stored[name], again[name]))
-        yield from (Difference(name, what) for what in differing[:_SHOWN])
-        if len(differing) > _SHOWN:
-            yield Difference(name, f"and {len(differing) - _SHOWN} more differences")
+        yield from differing(name, stored[name], again[name])
     if COMPARISON in stored and CLASSIFICATION in stored:
         try:
             yield from list(_check_counts(results, stored))
         except (KeyError, ValueError) as error:
             yield Difference(COMPARISON, f"cannot be checked: {type(error).__name__} {error}")
+
+
+def differing(name: str, stored: str, again: str) -> Iterator[Difference]:
+    """Name the first cells (CSV) or lines of a stored table that are not those computed again."""
+    compare = _cells if name.endswith(".csv") else _lines
+    found = list(compare(stored, again))
+    yield from (Difference(name, what) for what in found[:_SHOWN])
+    if len(found) > _SHOWN:
+        yield Difference(name, f"and {len(found) - _SHOWN} more differences")
 
 
 def _check_counts(results: Results, stored: Mapping[str, str]) -> Iterator[Difference]:

@@ -20,6 +20,7 @@ from leukbench.cli import (
     published,
     replay,
     results,
+    robustness,
     run,
     validity,
     verify,
@@ -65,6 +66,7 @@ app.command("replay")(replay.replay)
 app.command("check-table")(published.check_table)
 app.command("report")(results.report)
 app.command("compare")(results.compare)
+app.command("slices")(robustness.slices)
 app.command("gate")(gate.gate)
 app.command("verify")(verify.verify)
 app.command("predict")(predict.predict)

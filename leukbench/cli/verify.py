@@ -25,11 +25,12 @@ def verify(
     from leukbench.checks.verify import run_folders, verify_run
     from leukbench.errors import REGRESSION
     from leukbench.replay.verify import replay_folders, verify_replay
+    from leukbench.robustness.verify import verify_robustness
 
     replays = replay_folders(folder)
     no_run = replays and not (any(folder.glob("*/run.json")) or (folder / "run.json").is_file())
     runs = [] if no_run else run_folders(folder)
-    by_run = {path: verify_run(path) for path in runs}
+    by_run = {path: [*verify_run(path), *verify_robustness(path)] for path in runs}
     by_run |= {path: verify_replay(path) for path in replays}
     if images is not None:
         from leukbench.checks.verify_images import verify_images

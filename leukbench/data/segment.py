@@ -88,7 +88,20 @@ def dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
     return 2 * int(np.count_nonzero(first & second)) / total if total else 1.0
 
 
+def count_cells(mask: NDArray[np.bool_]) -> int:
+    """Number of cells of a mask, those that touch parted as `crop_largest_cell` does."""
+    return int(np.count_nonzero(np.bincount(_parted(mask).ravel())[1:])) if mask.any() else 0
+
+
 def _largest_cell(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    cells = _parted(mask)
+    areas = np.bincount(cells.ravel())
+    areas[0] = 0
+    return np.asarray(cells == areas.argmax())
+
+
+def _parted(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Number of the cell that each pixel belongs to, 0 outside of all."""
     # A frame of background, so that a cell cut by the border is as thick as it looks.
     framed = np.pad(mask.astype(np.uint8), 1)
     thickness = cv2.distanceTransform(framed, cv2.DIST_L2, 5)
@@ -99,9 +112,7 @@ def _largest_cell(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         (~cores).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_CCOMP
     )
     nearest[framed == 0] = 0
-    areas = np.bincount(nearest.ravel())
-    areas[0] = 0
-    return np.asarray((nearest == areas.argmax())[1:-1, 1:-1])
+    return np.asarray(nearest[1:-1, 1:-1])
 
 
 def _window(first: int, last: int, side: int, length: int) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -51,18 +52,54 @@ def leakage_effects(
         if not compared.any():
             continue
         raw = float(value[partner].mean() - value[~partner].mean())
-        codes = np.unique(group[compared], return_inverse=True)[1].astype(np.int64)
-        difference, error = _standardised(
-            value[compared], partner[compared], stratum[compared], codes
-        )
-        sides = (codes[partner[compared]], codes[~partner[compared]])
-        freedom = min(effective_groups(np.unique(c, return_inverse=True)[1]) for c in sides) - 1
-        half = float(student.ppf((1 + confidence) / 2, freedom)) * error if freedom > 0 else np.inf
+        found = part_against_rest(value, partner, stratum, group, confidence)
         rows.append(
-            (model.model, model.family, int(compared.sum()), raw, difference,
-             max(-1.0, difference - half), min(1.0, difference + half))
+            (model.model, model.family, int(compared.sum()), raw, found.difference, found.low,
+             found.high)
         )  # fmt: skip
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+@dataclass(frozen=True)
+class PartDifference:
+    """How much more a part of the images counts than the rest; NaN, and p 1, where nothing compares."""
+
+    difference: float
+    low: float
+    high: float
+    p: float
+
+
+def part_against_rest(
+    value: FloatArray,
+    part: np.ndarray,
+    stratum: IntArray,
+    group: IntArray,
+    confidence: float = CONFIDENCE,
+) -> PartDifference:
+    """Compare a part of the images with the rest within strata, as `leakage_effects` says.
+
+    Parameters
+    ----------
+    value : numpy.ndarray of float64, shape (n,)
+        In 0..1, one an image.
+    part : numpy.ndarray of bool, shape (n,)
+    stratum, group : numpy.ndarray of int64, shape (n,)
+        Strata that hold only one side are left out; groups are what is drawn together.
+    """
+    compared = _compared(part, stratum)
+    if not compared.any():
+        return PartDifference(np.nan, np.nan, np.nan, 1.0)
+    codes = np.unique(group[compared], return_inverse=True)[1].astype(np.int64)
+    inside = part[compared]
+    difference, error = _standardised(value[compared], inside, stratum[compared], codes)
+    sides = (codes[inside], codes[~inside])
+    freedom = min(effective_groups(np.unique(c, return_inverse=True)[1]) for c in sides) - 1
+    if freedom <= 0:
+        return PartDifference(difference, -1.0, 1.0, 1.0)
+    half = float(student.ppf((1 + confidence) / 2, freedom)) * error
+    p = 2 * float(student.sf(abs(difference) / error, freedom))
+    return PartDifference(difference, max(-1.0, difference - half), min(1.0, difference + half), p)
 
 
 def failing_controls(effects: pd.DataFrame) -> list[str]:

@@ -12,6 +12,9 @@ from leukbench.report.results import Results
 from leukbench.score.arrays import FloatArray
 from leukbench.score.selective import at_coverage, aurc, best_risk_coverage, risk_coverage
 
+LEAST_COVERAGE = 0.1
+"""Below, a single wrong answer is most of the risk: it does not stretch the axis."""
+
 
 def risk_against_coverage(results: Results) -> Figure:
     """Risk of each model over coverage, mean over trials; band over trials; the optimum dotted."""
@@ -38,7 +41,7 @@ def risk_against_coverage(results: Results) -> Figure:
         ax.set_title(
             f"{shortened(results.titles[name], 26)}\nAURC {areas[0]:.3f} (best {areas[1]:.3f})"
         )
-        highest = max(highest, float(band.max()))
+        highest = max(highest, float(band[:, GRID >= LEAST_COVERAGE].max()))
     for ax in axes[:1]:
         ax.set_xlim(-0.02, 1.02)
         ax.set_ylim(-0.02 * max(highest, 0.05), 1.05 * max(highest, 0.05))
@@ -61,7 +64,8 @@ RISK_COVERAGE = FigureSpec(
     title="Risk against coverage",
     caption="One panel per model: share of wrong answers among the images that it is surest of, from "
     "none to all; the dotted line is the best order that its errors allow. AURC is the mean over "
-    "coverage; where confidence says nothing it is the error rate. Controls and probes are not shown.",
+    "coverage; where confidence says nothing it is the error rate. The axis is made for "
+    "coverage from 0.1 on. Controls and probes are not shown.",
     draw=risk_against_coverage,
     possible=has_probabilities,
 )

@@ -1,0 +1,35 @@
+"""The verbs ``slices``, ``labels``, ``stress`` and ``ablate``: what a run's models go by, and bear."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RunArgument = Annotated[Path, typer.Argument(help="Run folder.")]
+
+
+def slices(
+    run: RunArgument,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", help="Folder of the run's images, for brightness, blur, cells, size."
+        ),
+    ] = None,
+) -> int:
+    """Score slices of the test images, with intervals, and test each against the rest."""
+    from leukbench.robustness.slices import write_slices
+    from leukbench.runfolder import RunFolder
+
+    return _shown(write_slices(RunFolder(run), data))
+
+
+def _shown(written: list[Path]) -> int:
+    """Print the Markdown among what was written, and every path."""
+    for path in written:
+        if path.suffix == ".md":
+            typer.echo(path.read_text(encoding="utf-8"))
+    typer.echo("\n".join(map(str, written)))
+    return 0
