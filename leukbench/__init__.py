@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from leukbench.api import Run, run
     from leukbench.errors import LeukbenchError
     from leukbench.models.registry import ModelSpec, Published
+    from leukbench.multiverse import run_multiverse
     from leukbench.protocol import Protocol, load_protocol
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "__version__",
     "load_protocol",
     "run",
+    "run_multiverse",
 ]
 
 _MODULES = {
@@ -35,6 +37,7 @@ _MODULES = {
     "Run": "leukbench.api",
     "load_protocol": "leukbench.protocol",
     "run": "leukbench.api",
+    "run_multiverse": "leukbench.multiverse",
 }
 
 

@@ -227,11 +227,25 @@ def override(protocol: Protocol, **changes: Any) -> Protocol:
 
     Keys of the form ``training__epochs`` reach into a section.
     """
-    values = protocol.model_dump()
-    for key, value in changes.items():
-        section, _, field = key.rpartition("__")
-        (values[section] if section else values)[field] = value
-    return _validate(values, "", f"the protocol {protocol.name} with your changes")
+    values = {key.replace("__", "."): value for key, value in changes.items()}
+    return with_keys(protocol, values, f"the protocol {protocol.name} with your changes")
+
+
+def with_keys(protocol: Protocol, values: Mapping[str, Any], source: str) -> Protocol:
+    """A copy of `protocol` with dotted keys set, such as ``split.policy``, and validated again.
+
+    `UsageError` where there is no such key or a value does not fit; begins with `source`.
+    """
+    changed = protocol.model_dump()
+    for key, value in values.items():
+        *sections, field = key.split(".")
+        place = changed
+        for section in sections:
+            place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                raise UsageError(f"{source}: the key {key} is unknown: {section} is no section.")
+        place[field] = value
+    return _validate(changed, "", source)
 
 
 def _validate(values: Mapping[str, Any], text: str, source: str) -> Protocol:

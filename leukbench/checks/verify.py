@@ -27,6 +27,11 @@ SUM_TOLERANCE = 1e-5
 """How far a row of probabilities may be from one: what single precision leaves over many classes."""
 
 
+def has_runs(path: Path) -> bool:
+    """Whether a folder is a run folder or holds some."""
+    return (path / "run.json").is_file() or any(path.glob("*/run.json"))
+
+
 def run_folders(path: Path) -> list[Path]:
     """The run folder itself, or the run folders in it; DataError where there is none."""
     if (path / "run.json").is_file():

@@ -187,7 +187,9 @@ def _cells(stored: str, again: str) -> Iterator[str]:
     if len(old) != len(new):
         yield f"has {len(old) - 1} rows, not {len(new) - 1}"
     header = new[0]
-    keys = [header.index(name) for name in ("model", "class", "image") if name in header]
+    keys = [
+        header.index(name) for name in ("universe", "model", "class", "image") if name in header
+    ]
     for before, after in zip(old[1:], new[1:], strict=False):
         for column, left, right in zip_longest(header, before, after, fillvalue=""):
             if left != right and not _same_text(left, right):

@@ -16,6 +16,7 @@ from leukbench.cli import (
     gate,
     health,
     listing,
+    multiverse,
     predict,
     published,
     replay,
@@ -63,6 +64,7 @@ app.command("run-all")(run.run_all)
 app.command("audit")(validity.audit)
 app.command("split")(validity.split)
 app.command("replay")(replay.replay)
+app.command("multiverse")(multiverse.multiverse)
 app.command("check-table")(published.check_table)
 app.command("report")(results.report)
 app.command("compare")(results.compare)

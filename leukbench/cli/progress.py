@@ -135,7 +135,7 @@ class ConsoleReporter:
 
     def waiting(self, number: int, total: int) -> None:
         """Say how many trials are to be run."""
-        self._waiting = number
+        self._waiting, self._ended = number, 0
         done = total - number
         if done:
             self.say(f"resume    {done} of {total} trials are finished and are not run again")

@@ -18,7 +18,7 @@ RunArgument = Annotated[Path, typer.Argument(help="Run folder.")]
 
 
 def report(
-    run: RunArgument,
+    run: Annotated[Path, typer.Argument(help="Run folder, or folder of a multiverse.")],
     images: Annotated[
         Path | None,
         typer.Option("--images", help="Folder of images, for the figures that show some."),
@@ -31,12 +31,20 @@ def report(
     ] = False,
 ) -> int:
     """Make tables, figures and the page again from the stored predictions."""
+    from leukbench.multiverse.folder import RECORD, MultiverseFolder
     from leukbench.report import write_report
 
-    for path in write_report(run, None if without_images else images):
+    if (run / RECORD).is_file():
+        from leukbench.multiverse.write import write_results
+
+        written = write_results(MultiverseFolder(run))
+    else:
+        written = write_report(run, None if without_images else images)
+    for path in written:
         typer.echo(str(path))
     if open_page:
-        webbrowser.open((run / "report.html").resolve().as_uri())
+        page = next(path for path in written if path.suffix == ".html")
+        webbrowser.open(page.resolve().as_uri())
     return 0
 
 

@@ -11,7 +11,10 @@ import typer
 
 def verify(
     folder: Annotated[
-        Path, typer.Argument(help="A run folder, one of replays, or a folder of such.")
+        Path,
+        typer.Argument(
+            help="A run folder, one of replays or of a multiverse, or a folder of such."
+        ),
     ],
     images: Annotated[
         Path | None,
@@ -22,16 +25,17 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
     """Recompute hashes, counts and tables from the stored predictions: exit code 1 if any differs."""
-    from leukbench.checks.verify import run_folders, verify_run
+    from leukbench.checks.verify import has_runs, run_folders, verify_run
     from leukbench.errors import REGRESSION
+    from leukbench.multiverse.verify import multiverse_folders, verify_multiverse
     from leukbench.replay.verify import replay_folders, verify_replay
     from leukbench.robustness.verify import verify_robustness
 
-    replays = replay_folders(folder)
-    no_run = replays and not (any(folder.glob("*/run.json")) or (folder / "run.json").is_file())
-    runs = [] if no_run else run_folders(folder)
+    replays, multiverses = replay_folders(folder), multiverse_folders(folder)
+    runs = run_folders(folder) if has_runs(folder) or not (replays or multiverses) else []
     by_run = {path: [*verify_run(path), *verify_robustness(path)] for path in runs}
     by_run |= {path: verify_replay(path) for path in replays}
+    by_run |= {path: verify_multiverse(path) for path in multiverses}
     if images is not None:
         from leukbench.checks.verify_images import verify_images
 

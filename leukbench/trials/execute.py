@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -34,8 +35,17 @@ SHORTCUTS_VERSION = 1
 """Raised when a change of `leukbench.data.shortcuts` changes what is in its arrays."""
 
 
-def execute(prepared: Preparation, reporter: Reporter) -> RunFolder:
+def execute(
+    prepared: Preparation,
+    reporter: Reporter,
+    *,
+    elsewhere: Mapping[str, Path] = MappingProxyType({}),
+    report: bool = True,
+) -> RunFolder:
     """Carry out what is not finished yet, and give the run folder.
+
+    `elsewhere` are folders of trials in other run folders by their key, which are copied and not run
+    again; without `report` no tables, figures and page are made.
 
     Raises
     ------
@@ -50,10 +60,14 @@ def execute(prepared: Preparation, reporter: Reporter) -> RunFolder:
         store.begin(describe_run(prepared), prepared.split, fresh=options.fresh)
         write_json(prepared.out / "audit.json", prepared.audit.model_dump(mode="json"))
         waiting = [plan for plan in prepared.plans if not _finished(plan, options, store)]
+        for plan in waiting:
+            if plan.key in elsewhere and not options.fresh:
+                store.adopt(elsewhere[plan.key])
+        waiting = [plan for plan in waiting if not _finished(plan, options, store)]
         reporter.waiting(len(waiting), len(prepared.plans))
         if waiting:
             _run_waiting(prepared, waiting, store, reporter)
-        if waiting or not (prepared.out / "report.html").is_file():
+        if report and (waiting or not (prepared.out / "report.html").is_file()):
             from leukbench.report import write_report
 
             call_in_subprocess(write_report, prepared.out, images=len(prepared.source))

@@ -96,6 +96,27 @@ class RunStore:
         whole = all((folder / name).is_file() for name in record.files)
         return record if record.scored and whole else None
 
+    def adopt(self, folder: Path) -> None:
+        """Copy a finished trial of another run folder, if it is whole: same key, same trial."""
+        try:
+            record = read_record(folder / "record.json")
+        except DataError:
+            return
+        whole = all(
+            (folder / name).is_file() and file_sha256(folder / name) == digest
+            for name, digest in record.files.items()
+        )
+        if record.key != folder.name or not record.scored or not whole:
+            return
+        copy = self.work(record.key) / "copy"
+        for name in ("record.json", *record.files):
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(folder / name, copy / name)
+        target = self._trials / record.key
+        if target.exists():
+            self._retire(target)
+        copy.rename(target)
+
     def work(self, key: str) -> Path:
         """A fresh folder for a trial under way."""
         folder = self._workspace / key
