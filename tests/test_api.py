@@ -42,6 +42,7 @@ def test_the_public_names() -> None:
         "__version__",
         "load_protocol",
         "run",
+        "run_multiverse",
     ]
     for name in leukbench.__all__:
         assert getattr(leukbench, name) is not None
