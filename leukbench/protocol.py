@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -16,16 +15,43 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
-from leukbench.errors import UsageError, did_you_mean
+from leukbench.errors import UsageError, did_you_mean, require_file, shortened
 
 SplitName = Literal["paper", "stratified", "grouped", "blocks", "repeated-kfold", "given"]
 Precision = Literal["auto", "float32", "mixed_bfloat16"]
 
 
+MOST_SEED = 2**32 - 1
+"""Of what NumPy and scikit-learn take."""
+MOST_EPOCHS = 1_000_000
+MOST_JOBS = 1024
+"""Trials side by side, and cores of each."""
+
+
+def _no_switch(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not true or false")
+    return value
+
+
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_switch_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        numeric = cls.model_fields[info.field_name or ""].annotation in (int, float)
+        return _no_switch(value) if numeric else value
 
 
 class Preprocessing(_Frozen):
@@ -69,22 +95,22 @@ class Split(_Frozen):
     """Share of test images of a hold-out split; that of a k-fold is ``1 / folds``."""
     validation_fraction: float = Field(default=0.0, ge=0, lt=1)
     """Share of the training part that is set aside for early stopping and calibration."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=MOST_SEED)
     """Seed of the division."""
-    embargo: int = Field(default=0, ge=0)
+    embargo: int = Field(default=0, ge=0, le=1_000_000)
     """Files left out between neighbouring stretches of a class (``blocks`` alone)."""
 
 
 class Training(_Frozen):
     """The budget that every network gets."""
 
-    epochs: int = Field(default=30, ge=1)
+    epochs: int = Field(default=30, ge=1, le=MOST_EPOCHS)
     """Passes over the training part, at most."""
-    batch_size: int = Field(default=64, ge=1)
+    batch_size: int = Field(default=64, ge=1, le=1_000_000)
     """Images in one step."""
     precision: Precision = "auto"
     """``auto`` takes, for each network, the faster one on this machine."""
-    early_stopping: int = Field(default=0, ge=0)
+    early_stopping: int = Field(default=0, ge=0, le=MOST_EPOCHS)
     """Epochs without a better validation loss after which training ends and the best epoch's weights
     are kept; 0 trains to the last epoch and keeps that."""
 
@@ -98,9 +124,13 @@ class Audit(_Frozen):
     """Run the shortcut probes beside the models."""
 
 
+MOST_OPTION = 2**63
+"""A number of an option is smaller, so that its factory can take it."""
+
+
 def _plain(value: Any) -> Any:
     plain = isinstance(value, bool | int | float | str)
-    if not plain or (isinstance(value, float) and not math.isfinite(value)):
+    if not plain or (isinstance(value, int | float) and not abs(value) < MOST_OPTION):
         raise ValueError("must be a finite number, true, false or a text")
     return value
 
@@ -111,7 +141,7 @@ OptionValue = Annotated[bool | int | float | str, BeforeValidator(_plain)]
 class Protocol(_Frozen):
     """What makes two numbers comparable."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """On the command line and in the name of the run folder; letters, digits and ``._-``."""
     title: str = ""
     """In tables and on the page."""
@@ -121,7 +151,7 @@ class Protocol(_Frozen):
     """A mapping gives the new name of every class."""
     models: tuple[str, ...] = ()
     """What ``run-all`` runs; empty means all."""
-    seeds: tuple[int, ...] = (0,)
+    seeds: tuple[Annotated[int, BeforeValidator(_no_switch)], ...] = (0,)
     """Each model is trained once with each."""
     preprocessing: Preprocessing = Preprocessing()
     split: Split = Split()
@@ -134,8 +164,10 @@ class Protocol(_Frozen):
     @field_validator("seeds")
     @classmethod
     def _some_seed(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if not value or any(seed < 0 for seed in value) or len(set(value)) != len(value):
-            raise ValueError("must be one or more different whole numbers from 0")
+        if not value or any(not 0 <= seed <= MOST_SEED for seed in value):
+            raise ValueError(f"must be one or more whole numbers from 0 to {MOST_SEED}")
+        if len(set(value)) != len(value):
+            raise ValueError("must be different whole numbers")
         return value
 
     @field_validator("split")
@@ -195,6 +227,7 @@ def load_protocol(name_or_file: str) -> Protocol:
     """
     stated = f"`protocol={name_or_file}`"
     if name_or_file.endswith(".toml") or "/" in name_or_file or "\\" in name_or_file:
+        require_file(Path(name_or_file))
         try:
             return parse_protocol(Path(name_or_file).read_text(encoding="utf-8"), name_or_file)
         except OSError as error:
@@ -217,7 +250,7 @@ def parse_protocol(text: str, source: str) -> Protocol:
     """Validate the TOML text of a protocol; errors name key, line and the mend."""
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number of 5000 digits, 5000 brackets
         raise UsageError(f"{source} is no valid TOML: {error}.") from error
     return _validate(values, text, source)
 
@@ -269,7 +302,7 @@ def _validate(values: Mapping[str, Any], text: str, source: str) -> Protocol:
         raise UsageError(f"{where}: the key {key} is missing: add it.")
     message = first["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
-    raise UsageError(f"{where}: {key} = {first['input']!r} does not fit: {message}.")
+    raise UsageError(f"{where}: {key} = {shortened(first['input'])} does not fit: {message}.")
 
 
 def _line_of(location: list[str], text: str) -> int | None:

@@ -18,9 +18,10 @@ import numpy as np
 import pandas as pd
 
 from leukbench.checks.comparable import check_comparable
-from leukbench.errors import UsageError, did_you_mean
+from leukbench.errors import UsageError, did_you_mean, require_number
 from leukbench.records import TrialRecord
 from leukbench.runfolder import RunFolder, refuse_replay
+from leukbench.score import ALPHAS
 from leukbench.score.arrays import TrialPredictions
 from leukbench.score.members import ModelTrials, models_of
 from leukbench.score.metrics import METRICS
@@ -177,7 +178,7 @@ def compare_with_baseline(
     UsageError
         Where the two differ in protocol, dataset or split: names the difference.
     """
-    _check_options(tolerance, metrics, max_slowdown)
+    _check_options(tolerance, metrics, max_slowdown, alpha)
     refuse_replay(Path(baseline))
     if not (Path(baseline) / "run.json").is_file():
         raise UsageError(
@@ -205,11 +206,13 @@ def compare_with_baseline(
     )
 
 
-def _check_options(tolerance: float, metrics: Sequence[str], max_slowdown: float | None) -> None:
-    if not 0 <= tolerance <= 1:
-        raise UsageError(f"`tolerance={tolerance}` does not fit: give a number from 0 to 1.")
-    if max_slowdown is not None and max_slowdown < 1:
-        raise UsageError(f"`max_slowdown={max_slowdown}` does not fit: give a ratio from 1.")
+def _check_options(
+    tolerance: float, metrics: Sequence[str], max_slowdown: float | None, alpha: float
+) -> None:
+    require_number("tolerance", tolerance, 0, 1)
+    require_number("alpha", alpha, *ALPHAS)
+    if max_slowdown is not None:
+        require_number("max_slowdown", max_slowdown, 1)
     for name in metrics:
         if name not in METRICS:
             raise UsageError(

@@ -26,7 +26,7 @@ from leukbench.cli import (
     validity,
     verify,
 )
-from leukbench.errors import LeukbenchError, UsageError, with_flags
+from leukbench.errors import LeukbenchError, UsageError, printable, with_flags
 
 INTERRUPTED = 130
 
@@ -105,7 +105,8 @@ def run_command_line(arguments: list[str]) -> int:
         if rest != arguments:
             traceback.print_exc()
         sentence, code = _told(error)
-        print(f"leukbench: {sentence}", file=sys.stderr)
+        line = printable(" ".join(sentence.split("\n")))
+        print(f"leukbench: {line}", file=sys.stderr)
         return code
 
 

@@ -9,6 +9,9 @@ from typing import Annotated, cast
 
 import typer
 
+from leukbench.cli.numbers import number, whole
+from leukbench.protocol import MOST_SEED
+
 Labels = Annotated[
     Path | None,
     typer.Option(
@@ -96,15 +99,13 @@ def fetch(
 @app.command("synthesize")
 def synthesize(
     folder: Annotated[Path, typer.Argument(help="Folder to write; one sub-folder a class.")],
-    images: Annotated[int, typer.Option("--images", min=2, help="Images a class.")] = 60,
-    patients: Annotated[int, typer.Option("--patients", min=1, help="Patients a class.")] = 8,
-    size: Annotated[int, typer.Option("--size", min=32, help="Side in pixels.")] = 224,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed.")] = 0,
+    images: Annotated[int, whole("images", "Images a class.", 2)] = 60,
+    patients: Annotated[int, whole("patients", "Patients a class.", 1)] = 8,
+    size: Annotated[int, whole("size", "Side in pixels.", 32, 4096)] = 224,
+    seed: Annotated[int, whole("seed", "Seed.", 0, MOST_SEED)] = 0,
     patient_effect: Annotated[
         float,
-        typer.Option(
-            "--patient-effect", min=0.0, help="How much patients differ in stain and light."
-        ),
+        number("patient_effect", "How much patients differ in stain and light.", 0),
     ] = 1.0,
     classes: Annotated[
         str,
@@ -112,9 +113,7 @@ def synthesize(
     ] = "overlapping",
     copies: Annotated[
         int,
-        typer.Option(
-            "--copies", min=0, help="Planted copies of each kind, overlapping fields too."
-        ),
+        whole("copies", "Planted copies of each kind, overlapping fields too.", 0),
     ] = 0,
     masks: Annotated[bool, typer.Option("--masks", help="Write masks of leukocytes too.")] = False,
 ) -> int:

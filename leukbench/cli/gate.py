@@ -8,19 +8,21 @@ from typing import Annotated
 
 import typer
 
+from leukbench.cli.numbers import number
+
 
 def gate(
     run: Annotated[Path, typer.Argument(help="Run folder to judge.")],
     baseline: Annotated[Path, typer.Option("--baseline", help="Run folder to compare with.")],
     tolerance: Annotated[
-        float, typer.Option("--tolerance", help="Fall of a score that may pass, 0 to 1.")
+        float, number("tolerance", "Fall of a score that may pass, 0 to 1.", 0, 1)
     ] = 0.01,
     metrics: Annotated[
         str | None, typer.Option("--metrics", help="Scores to watch, with commas between.")
     ] = None,
     max_slowdown: Annotated[
         float | None,
-        typer.Option("--max-slowdown", help="Fail beyond this ratio of time or memory."),
+        number("max_slowdown", "Fail beyond this ratio of time or memory.", 1),
     ] = None,
     update: Annotated[
         bool, typer.Option("--update", help="Make the run the new baseline, whatever it shows.")

@@ -9,13 +9,15 @@ from typing import Annotated
 
 import typer
 
+from leukbench.cli.numbers import whole
+
 
 def predict(
     run: Annotated[Path, typer.Argument(help="Run folder made with --save-models.")],
     model: Annotated[str, typer.Argument(help="Name of the model.")],
     images: Annotated[list[Path], typer.Argument(help="Image files.")],
-    fold: Annotated[int | None, typer.Option("--fold", help="Fold that it was trained on.")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Seed of the training.")] = None,
+    fold: Annotated[int | None, whole("fold", "Fold that it was trained on.", 0)] = None,
+    seed: Annotated[int | None, whole("seed", "Seed of the training.", 0)] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Write a heat map of each image as PNG.")
     ] = False,

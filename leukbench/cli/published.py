@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from leukbench.cli.numbers import whole
 from leukbench.cli.validity import AsJson
 
 
@@ -17,11 +18,9 @@ def check_table(
             "--kind", help="How shares were taken: auto, binary, macro, weighted, micro or mean."
         ),
     ] = None,
-    classes: Annotated[
-        int | None, typer.Option("--classes", min=2, help="Classes of a macro average.")
-    ] = None,
+    classes: Annotated[int | None, whole("classes", "Classes of a macro average.", 2)] = None,
     images: Annotated[
-        int, typer.Option("--images", help="Largest binary test set to search, in images.")
+        int, whole("images", "Largest binary test set to search, in images.", 2)
     ] = 1000,
     as_json: AsJson = False,
 ) -> int:

@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
+from leukbench.cli.numbers import whole
 from leukbench.errors import TRIALS_FAILED
+from leukbench.protocol import MOST_EPOCHS, MOST_JOBS
 
 
 def replay(
@@ -28,10 +30,10 @@ def replay(
     ] = None,
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", min=1, help="Trainings side by side, one core each; 2 by default."),
+        whole("jobs", "Trainings side by side, one core each; 2 by default.", 1, MOST_JOBS),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option("--epochs", help="Epochs of a network; changes the protocol.")
+        int | None, whole("epochs", "Epochs of a network; changes the protocol.", 1, MOST_EPOCHS)
     ] = None,
     skip_unreadable: Annotated[
         bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be read.")

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from leukbench.cli.numbers import number
+from leukbench.score import ALPHAS, MOST_COST
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -51,18 +54,16 @@ def report(
 def compare(
     run: RunArgument,
     other: Annotated[Path | None, typer.Argument(help="A second run folder.")] = None,
-    alpha: Annotated[
-        float, typer.Option("--alpha", min=0.0001, max=0.5, help="Level of the tests.")
-    ] = 0.05,
+    alpha: Annotated[float, number("alpha", "Level of the tests.", *ALPHAS)] = 0.05,
     missed: Annotated[
-        float, typer.Option("--missed", min=0, help="Cost of a malignant image called benign.")
+        float, number("missed", "Cost of a malignant image called benign.", 0, MOST_COST)
     ] = 1.0,
     false_alarm: Annotated[
-        float, typer.Option("--false-alarm", min=0, help="Cost of a benign image called malignant.")
+        float, number("false_alarm", "Cost of a benign image called malignant.", 0, MOST_COST)
     ] = 1.0,
     prevalence: Annotated[
         float | None,
-        typer.Option("--prevalence", min=0, max=1, help="Share of malignant cases, 0 to 1."),
+        number("prevalence", "Share of malignant cases, 0 to 1.", 0, 1),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:

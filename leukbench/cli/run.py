@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from leukbench.cli.numbers import whole
 from leukbench.errors import TRIALS_FAILED, flag_of
+from leukbench.protocol import MOST_EPOCHS, MOST_JOBS
 from leukbench.trials.options import RunOptions
 
 if TYPE_CHECKING:
@@ -53,12 +55,16 @@ def run_all(*, dry_run: bool, json: bool, open: bool, **options: Any) -> int:
 
 def _signature() -> inspect.Signature:
     """One flag for each option of `RunOptions`; what is no number, folder or switch comes as text."""
-    kinds = {"data": Path, "labels": Path, "out": Path, "epochs": int, "jobs": int, "threads": int}
+    kinds = {"data": Path, "labels": Path, "out": Path}
+    most = {"epochs": MOST_EPOCHS, "jobs": MOST_JOBS, "threads": MOST_JOBS}
 
     def flag(name: str, default: Any, text: str) -> inspect.Parameter:
         kind: Any = bool if isinstance(default, bool) else kinds.get(name, str)
+        option = typer.Option(flag_of(name), help=text)
+        if name in most:
+            kind, option = int, whole(name, text, 1, most[name])
         kind = kind | None if default is None else kind
-        annotation = Annotated[kind, typer.Option(flag_of(name), help=text)]
+        annotation = Annotated[kind, option]
         only = inspect.Parameter.KEYWORD_ONLY
         return inspect.Parameter(name, only, default=default, annotation=annotation)
 

@@ -24,7 +24,7 @@ from leukbench.data.layout import (
 from leukbench.data.npz import unpack_npz
 from leukbench.data.scan import ScannedFile, scan
 from leukbench.data.tables import facts_of_names, read_facts
-from leukbench.errors import DataError
+from leukbench.errors import DataError, printable
 
 __all__ = ["find_root", "load_folder", "slug"]
 
@@ -132,7 +132,7 @@ def _unreadable(
     path: Path, root: Path, tree: Tree, files: Sequence[ScannedFile], skip: bool
 ) -> tuple[SkippedImage, ...]:
     """What cannot be read, by name; refused unless it is to be skipped."""
-    bad = [SkippedImage(_printable(name), fault) for name, fault in sorted(tree.faults.items())]
+    bad = [SkippedImage(printable(name), fault) for name, fault in sorted(tree.faults.items())]
     above = root.relative_to(path)
     bad += [SkippedImage((above / f.path).as_posix(), f.fault) for f in files if f.fault]
     if bad and not skip:
@@ -142,11 +142,6 @@ def _unreadable(
             "`skip_unreadable=True`."
         )
     return tuple(bad)
-
-
-def _printable(name: str) -> str:
-    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def _facts(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from leukbench.errors import UsageError
+from leukbench.errors import UsageError, require_whole
 from leukbench.published.paper import paper_findings
 from leukbench.published.paper_tables import published_table
 from leukbench.published.reading import read_tables
@@ -106,10 +106,9 @@ def check_table(
     """
     if kind is not None and kind not in KINDS:
         raise UsageError(f"`kind={kind}` is not one of {', '.join(KINDS)}: choose one.")
-    if classes is not None and classes < 2:
-        raise UsageError(f"`classes={classes}` is too few: a classifier has at least 2.")
-    if not 2 <= images <= MOST_IMAGES:
-        raise UsageError(f"`images={images}` is out of range: choose 2 to {MOST_IMAGES}.")
+    if classes is not None:
+        require_whole("classes", classes, 2)
+    require_whole("images", images, 2, MOST_IMAGES)
     if source == "paper":
         verdicts = [judge_row(row, limit=images) for row in published_table("table1").rows]
         report, findings = paper_findings(verdicts, published_table("table2"))

@@ -2,3 +2,7 @@
 
 UNRANKED_FAMILIES = frozenset({"probe", "control"})
 """Families that show what a number is worth and compete with nobody."""
+ALPHAS = (0.0001, 0.5)
+"""Smallest and largest level of a test."""
+MOST_COST = 1e9
+"""Of an error of a kind, in units of the other's."""

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from leukbench.errors import UsageError
+from leukbench.errors import UsageError, require_number
+from leukbench.score import MOST_COST
 from leukbench.score.arrays import (
     PROBABILITY_PREFIX,
     Groups,
@@ -161,6 +162,10 @@ def benign_malignant(
         and ``net_benefit`` at the threshold that the costs imply. Shares and ratios have bounds in
         columns ``_low`` and ``_high``. UsageError as in `find_benign` and `predictive_values`.
     """
+    require_number("missed", missed, 0, MOST_COST)
+    require_number("false_alarm", false_alarm, 0, MOST_COST)
+    if prevalence is not None:
+        require_number("prevalence", prevalence, 0, 1)
     original = list(trials)
     views = binary_trials(original, benign)
     report = classification_report(views, groups, confidence=confidence)

@@ -22,8 +22,15 @@ from pydantic import (
     model_validator,
 )
 
-from leukbench.errors import UsageError
-from leukbench.protocol import Protocol, load_protocol, override
+from leukbench.errors import UsageError, require_whole, shortened
+from leukbench.protocol import (
+    MOST_EPOCHS,
+    MOST_JOBS,
+    MOST_SEED,
+    Protocol,
+    load_protocol,
+    override,
+)
 from leukbench.trials.device import Setting
 
 UNITS = {
@@ -31,6 +38,10 @@ UNITS = {
     "memory_mb": ({"": 1, "m": 1, "mb": 1, "g": 1024, "gb": 1024}, "8g"),
 }
 """Seconds and MiB of each unit, and an example."""
+MOST_QUANTITY = 1e9
+"""Seconds or MiB: thirty years, a petabyte."""
+MOST_NUMBERS = 10_000
+"""Seeds or folds that one option names."""
 CHANGES = {"epochs": "training__epochs", "task": "task", "precision": "training__precision"}
 """Options that change the protocol, and what they change."""
 
@@ -56,7 +67,7 @@ def split_numbers(option: str, value: Any) -> Any:
     """
     parts = split_names(option, value)
     if not isinstance(value, str):
-        return parts
+        return parts and tuple(require_whole(option, part, 0, MOST_SEED) for part in parts)
     numbers: list[int] = []
     for part in parts:
         match = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
@@ -64,8 +75,20 @@ def split_numbers(option: str, value: Any) -> Any:
             raise UsageError(
                 f"`{option}={value!r}` does not fit: write whole numbers, as in 0,1,2."
             )
-        numbers += range(int(match[1]), int(match[2] or match[1]) + 1)
+        first, last = (
+            require_whole(option, number, 0, MOST_SEED)
+            for number in (match[1], match[2] or match[1])
+        )
+        if len(numbers) + last - first >= MOST_NUMBERS:
+            raise UsageError(f"`{option}={value}` names more than {MOST_NUMBERS}: name fewer.")
+        numbers += range(first, last + 1)
     return tuple(dict.fromkeys(numbers))
+
+
+def count(option: str, value: Any) -> int | None:
+    """A whole number from 1, where there is one."""
+    most = MOST_EPOCHS if option == "epochs" else MOST_JOBS
+    return None if value is None else require_whole(option, value, 1, most)
 
 
 def quantity(option: str, value: Any) -> float | None:
@@ -78,9 +101,10 @@ def quantity(option: str, value: Any) -> float | None:
         return None
     units, example = UNITS[option]
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", str(value).casefold())
-    if not match or match[2] not in units or float(match[1]) == 0:
-        raise UsageError(f"`{option}={value!r}` does not fit: write it like {example}.")
-    return float(match[1]) * units[match[2]]
+    number = float(match[1]) * units.get(match[2], 0) if match else 0
+    if not 0 < number <= MOST_QUANTITY:
+        raise UsageError(f"`{option}={shortened(value)}` does not fit: write it like {example}.")
+    return number
 
 
 def _reader(read: Callable[[str, Any], Any]) -> BeforeValidator:
@@ -96,7 +120,7 @@ def _option(text: str, default: Any = None) -> Any:
 
 Names = Annotated[tuple[str, ...] | None, _reader(split_names)]
 Numbers = Annotated[tuple[int, ...] | None, _reader(split_numbers)]
-Count = Annotated[int, Field(ge=1)] | None
+Count = Annotated[int | None, _reader(count)]
 Quantity = Annotated[float | None, _reader(quantity)]
 
 
@@ -119,7 +143,7 @@ class RunOptions(BaseModel):
     models: Names = _option("Some models only, with commas between.")
     seeds: Numbers = _option("Seeds, as in 0,1,2 or 0-4.")
     folds: Numbers = _option("Some folds of the split only.")
-    epochs: int | None = _option("Epochs of every network; changes the protocol.")
+    epochs: Count = _option("Epochs of every network; changes the protocol.")
     task: str | dict[str, str] | None = _option("all or benign-malignant; changes the protocol.")
     precision: str | None = _option("auto, float32 or mixed_bfloat16; changes the protocol.")
     out: Path | None = _option("Run folder; results/<dataset>-<protocol> by default.")
@@ -159,6 +183,7 @@ class RunOptions(BaseModel):
         if not isinstance(protocol, Protocol):
             default = "demo" if values.get("data") is None else "paper"
             protocol = load_protocol(str(protocol or default))
+        values = {**values, "epochs": count("epochs", values.get("epochs"))}
         given = {key: values.get(name) for name, key in CHANGES.items()}
         changes = {key: value for key, value in given.items() if value is not None}
         try:
@@ -166,9 +191,7 @@ class RunOptions(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             reason = first["msg"].removeprefix("Value error, ")
-            if first["type"] == "greater_than_equal":
-                reason = f"take a whole number from {first['ctx']['ge']}"
             raise UsageError(
-                f"`{first['loc'][0]}={first['input']}` does not fit: "
+                f"`{first['loc'][0]}={shortened(first['input'])}` does not fit: "
                 f"{reason[:1].lower()}{reason[1:]}."
             ) from error

@@ -47,7 +47,7 @@ def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> N
         (["run-all", "--seeds", "one"], "--seeds 'one' does not fit"),
         (["run-all", "--timeout", "soon"], "--timeout 'soon' does not fit"),
         (["run-all", "--memory", "0g"], "--memory '0g' does not fit"),
-        (["run-all", "--epochs", "0"], "training.epochs = 0"),
+        (["run-all", "--epochs", "0"], "--epochs '0' does not fit"),
         (["run-all", "--precision", "float8"], "training.precision"),
         (["run-all", "--protocol", "honst"], "did you mean honest"),
         (["run-all", "--data", "no/such/folder"], "--data no/such/folder does not exist"),

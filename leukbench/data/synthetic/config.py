@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
-from leukbench.errors import UsageError
+from leukbench.errors import UsageError, require_number
 
 CLASSES = ("Benign", "Early", "Pre", "Pro")
 """The four classes, in the order of their number."""
@@ -91,8 +91,7 @@ class SyntheticConfig:
             raise UsageError(f"images_per_class is {each}: give at least one image.")
         least = {"size": 32, "patients_per_class": 1, "seed": 0, "patient_effect": 0}
         for name, lowest in (least | {"confounding": 0}).items():
-            if not getattr(self, name) >= lowest:
-                raise UsageError(f"{name} is {getattr(self, name)}: give at least {lowest}.")
+            require_number(name, getattr(self, name), lowest)
         if self.classes not in get_args(ClassLook):
             raise UsageError(f"classes is {self.classes}: give overlapping or distinct.")
 
