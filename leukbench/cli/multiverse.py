@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
+from leukbench.cli.numbers import whole
 from leukbench.errors import TRIALS_FAILED
+from leukbench.protocol import MOST_JOBS
 
 
 def multiverse(
@@ -26,7 +28,7 @@ def multiverse(
     ] = None,
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", min=1, help="Trials side by side, one core each; 2 by default."),
+        whole("jobs", "Trials side by side, one core each; 2 by default.", 1, MOST_JOBS),
     ] = None,
     skip_unreadable: Annotated[
         bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be read.")

@@ -91,7 +91,10 @@ def cost_matrix(missed: float = 1.0, false_alarm: float = 1.0) -> pd.DataFrame:
     """Return what each decision costs: rows true, columns predicted; being right costs nothing.
 
     A malignant image called benign costs `missed`, a benign one called malignant `false_alarm`.
+    `UsageError` for a cost that is no number from 0.
     """
+    require_number("missed", missed, 0, MOST_COST)
+    require_number("false_alarm", false_alarm, 0, MOST_COST)
     names = [BENIGN, MALIGNANT]
     return pd.DataFrame([[0.0, false_alarm], [missed, 0.0]], index=names, columns=names)
 
@@ -162,10 +165,7 @@ def benign_malignant(
         and ``net_benefit`` at the threshold that the costs imply. Shares and ratios have bounds in
         columns ``_low`` and ``_high``. UsageError as in `find_benign` and `predictive_values`.
     """
-    require_number("missed", missed, 0, MOST_COST)
-    require_number("false_alarm", false_alarm, 0, MOST_COST)
-    if prevalence is not None:
-        require_number("prevalence", prevalence, 0, 1)
+    costs = cost_matrix(missed, false_alarm)
     original = list(trials)
     views = binary_trials(original, benign)
     report = classification_report(views, groups, confidence=confidence)
@@ -188,7 +188,7 @@ def benign_malignant(
         scores = model.mean_scores(("accuracy", "auroc"))
         row = {"model": model.model, "benign": named[model.model], "accuracy": scores["accuracy"]}
         row |= _shares(malignant, share if prevalence is None else prevalence)
-        row |= {"auroc": scores["auroc"]} | _spent(model, cost_matrix(missed, false_alarm))
+        row |= {"auroc": scores["auroc"]} | _spent(model, costs)
         rows.append(row | _bounded(bounds[bounds["model"] == model.model]))
     return pd.DataFrame(rows)
 

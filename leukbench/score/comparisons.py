@@ -11,8 +11,7 @@ from itertools import combinations, product
 import numpy as np
 import pandas as pd
 
-from leukbench.errors import DataError, require_number
-from leukbench.score import ALPHAS
+from leukbench.errors import DataError
 from leukbench.score.arrays import Groups, TrialPredictions
 from leukbench.score.members import ModelTrials, models_of, rankable
 from leukbench.score.pair_tests import (
@@ -203,8 +202,6 @@ def compare(
     leukbench.errors.DataError
         Where the models do not test the same images of a fold, or there is no pair to compare.
     """
-    require_number("alpha", alpha, *ALPHAS)
-    require_number("power", power, 0.01, 0.9999)
     how = Settings(alpha, power, resamples, seed)
     if trials_b is None:
         models = models_of(trials_a)

@@ -24,6 +24,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from leukbench.errors import require_number
+from leukbench.score import ALPHAS
 from leukbench.score.arrays import FloatArray, Groups, IntArray, group_codes
 from leukbench.score.intervals import (
     Interval,
@@ -183,6 +185,10 @@ class Settings:
     power: float
     resamples: int
     seed: int
+
+    def __post_init__(self) -> None:
+        require_number("alpha", self.alpha, *ALPHAS)
+        require_number("power", self.power, 0.01, 0.9999)
 
 
 @dataclass(frozen=True)

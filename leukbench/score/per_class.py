@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from leukbench.errors import UsageError
+from leukbench.errors import UsageError, require_number
 from leukbench.score.arrays import Arrays, FloatArray, Groups, TrialPredictions
 from leukbench.score.counts import (
     confusion_matrix,
@@ -36,8 +36,7 @@ def predictive_values(
     >>> [round(value, 3) for value in predictive_values(0.9, 0.9, 0.01)]
     [0.083, 0.999]
     """
-    if not 0.0 <= prevalence <= 1.0:
-        raise UsageError(f"The prevalence {prevalence} is no share: give a number from 0 to 1.")
+    require_number("prevalence", prevalence, 0, 1)
     called = sensitivity * prevalence + (1 - specificity) * (1 - prevalence)
     passed = specificity * (1 - prevalence) + (1 - sensitivity) * prevalence
     ppv = sensitivity * prevalence / called if called else float("nan")

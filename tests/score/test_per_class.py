@@ -97,5 +97,5 @@ def test_predictive_values_stand_in_the_report_where_asked_for() -> None:
     assert report["ppv_at_prevalence"].notna().sum() == 1
     with pytest.raises(UsageError, match="'Blast', which is no class"):
         classification_report([trial(from_confusion(TABLE_2))], prevalence={"Blast": 0.1})
-    with pytest.raises(UsageError, match=r"1\.5 is no share"):
+    with pytest.raises(UsageError, match=r"`prevalence=1\.5` does not fit"):
         classification_report([trial(from_confusion(TABLE_2))], prevalence={"Pre": 1.5})
