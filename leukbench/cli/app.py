@@ -23,6 +23,7 @@ from leukbench.cli import (
     results,
     robustness,
     run,
+    status,
     validity,
     verify,
 )
@@ -66,6 +67,7 @@ app.command("split")(validity.split)
 app.command("replay")(replay.replay)
 app.command("multiverse")(multiverse.multiverse)
 app.command("check-table")(published.check_table)
+app.command("status")(status.status)
 app.command("report")(results.report)
 app.command("compare")(results.compare)
 app.command("slices")(robustness.slices)
@@ -115,7 +117,10 @@ def _told(error: BaseException) -> tuple[str, int]:
     if isinstance(error, LeukbenchError):
         return with_flags(str(error)), error.exit_code
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        return "interrupted; what was finished is kept.", INTERRUPTED
+        return (
+            "interrupted; what was finished is kept: the same command again goes on.",
+            INTERRUPTED,
+        )
     if isinstance(error, TyperException):
         message = error.format_message() if hasattr(error, "format_message") else str(error)
         sentence = f"{message} (leukbench --help lists the verbs.)"

@@ -36,6 +36,7 @@ from leukbench.score.arrays import group_codes, groups_from_split
 from leukbench.trials.execute import describe_run
 from leukbench.trials.execute import execute as execute_run
 from leukbench.trials.local import Reporter
+from leukbench.trials.lock import FolderLock
 from leukbench.trials.options import RunOptions
 from leukbench.trials.precision import stored_speedups
 from leukbench.trials.prepare import Preparation, prepare
@@ -170,6 +171,11 @@ def execute(asked: Asked, reporter: Reporter, tell: Tell) -> MultiverseFolder:
     A universe that fails leaves the others standing. `LeukbenchError` where all fail, or the folder
     cannot be written.
     """
+    with FolderLock(asked.out, asked.command):
+        return _execute(asked, reporter, tell)
+
+
+def _execute(asked: Asked, reporter: Reporter, tell: Tell) -> MultiverseFolder:
     gathered = _Gathered()
     elsewhere = finished_elsewhere(asked)
     universes = asked.defined.universes

@@ -33,6 +33,7 @@ from leukbench.replay.trainings import (
 )
 from leukbench.report.results import PAPER_DATASET
 from leukbench.trials.execute import describe_run
+from leukbench.trials.heartbeat import Heartbeat
 from leukbench.trials.local import Inputs, Reporter, run_trials
 from leukbench.trials.options import RunOptions, split_names
 from leukbench.trials.plan import TrialPlan
@@ -172,15 +173,16 @@ def execute(asked: Asked, reporter: Reporter) -> ReplayFolder:
     `LeukbenchError` where the folder cannot be written, or holds a run or other replays.
     """
     prepared, limits = asked.prepared, asked.prepared.limits
-    store = ReplayStore(prepared.out)
+    store = ReplayStore(prepared.out, prepared.options.command)
     try:
         store.begin_replay(_describe(asked), prepared.split)
-        waiting = [plan for plan in prepared.plans if store.finished(plan.key) is None]
-        reporter.waiting(len(waiting), len(prepared.plans))
-        if waiting:
-            run_trials(waiting, store, _write_inputs(asked, waiting, store), limits, reporter)
-        folder = ReplayFolder(prepared.out)
-        write_replay(folder)
+        with Heartbeat(prepared.out, prepared.plans, reporter) as reporter:
+            waiting = [plan for plan in prepared.plans if store.finished(plan.key) is None]
+            reporter.waiting(len(waiting), len(prepared.plans))
+            if waiting:
+                run_trials(waiting, store, _write_inputs(asked, waiting, store), limits, reporter)
+            folder = ReplayFolder(prepared.out)
+            write_replay(folder)
     finally:
         store.close()
     return folder

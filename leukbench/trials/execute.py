@@ -22,6 +22,7 @@ from leukbench.models import registry, saved
 from leukbench.protocol import Preprocessing
 from leukbench.records import DatasetDescription, RunDescription, SkippedFile
 from leukbench.runfolder import RunFolder
+from leukbench.trials.heartbeat import Heartbeat
 from leukbench.trials.limits import longest_first
 from leukbench.trials.local import Inputs, Reporter, run_trials
 from leukbench.trials.options import RunOptions
@@ -55,25 +56,38 @@ def execute(
     options = prepared.options
     if options.save_models:
         saved.require({plan.spec.framework for plan in prepared.plans})
-    store = RunStore(prepared.out)
+    store = RunStore(prepared.out, options.command)
     try:
         store.begin(describe_run(prepared), prepared.split, fresh=options.fresh)
-        write_json(prepared.out / "audit.json", prepared.audit.model_dump(mode="json"))
-        waiting = [plan for plan in prepared.plans if not _finished(plan, options, store)]
-        for plan in waiting:
-            if plan.key in elsewhere and not options.fresh:
-                store.adopt(elsewhere[plan.key])
-        waiting = [plan for plan in waiting if not _finished(plan, options, store)]
-        reporter.waiting(len(waiting), len(prepared.plans))
-        if waiting:
-            _run_waiting(prepared, waiting, store, reporter)
-        if report and (waiting or not (prepared.out / "report.html").is_file()):
-            from leukbench.report import write_report
-
-            call_in_subprocess(write_report, prepared.out, images=len(prepared.source))
+        with Heartbeat(prepared.out, prepared.plans, reporter) as reporter:
+            _carry_out(prepared, store, reporter, elsewhere, report=report)
     finally:
         store.close()
     return RunFolder(prepared.out)
+
+
+def _carry_out(
+    prepared: Preparation,
+    store: RunStore,
+    reporter: Reporter,
+    elsewhere: Mapping[str, Path],
+    *,
+    report: bool,
+) -> None:
+    options = prepared.options
+    write_json(prepared.out / "audit.json", prepared.audit.model_dump(mode="json"))
+    waiting = [plan for plan in prepared.plans if not _finished(plan, options, store)]
+    for plan in waiting:
+        if plan.key in elsewhere and not options.fresh:
+            store.adopt(elsewhere[plan.key])
+    waiting = [plan for plan in waiting if not _finished(plan, options, store)]
+    reporter.waiting(len(waiting), len(prepared.plans))
+    if waiting:
+        _run_waiting(prepared, waiting, store, reporter)
+    if report and (waiting or not (prepared.out / "report.html").is_file()):
+        from leukbench.report import write_report
+
+        call_in_subprocess(write_report, prepared.out, images=len(prepared.source))
 
 
 def _run_waiting(

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import psutil
 
 from leukbench._version import __version__
 from leukbench.errors import DataError, UsageError
@@ -27,9 +26,11 @@ from leukbench.records import (
     RunDescription,
     TrialRecord,
     file_sha256,
+    is_plain_name,
     read_record,
 )
 from leukbench.runfolder import RunFolder, refuse_replay
+from leukbench.trials.lock import FolderLock
 from leukbench.trials.plan import TrialPlan
 
 Slot = tuple[str, int, int, str]
@@ -43,22 +44,26 @@ class RunStore:
     ------
     DataError
         Where the folder cannot be written.
+    UsageError
+        Where another process writes it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, command: str = "") -> None:
         self.path = path
         self._trials = path / "trials"
-        self._workspace = path / ".work" / str(os.getpid())
+        self._folder_lock = FolderLock(path, command)
+        for folder in self._folder_lock.work.iterdir():
+            if folder.name.isdigit():  # of a process that died
+                shutil.rmtree(folder, ignore_errors=True)
+        self._workspace = self._folder_lock.work / str(os.getpid())
         try:
-            self._trials.mkdir(parents=True, exist_ok=True)
-            self._workspace.mkdir(parents=True, exist_ok=True)
+            self._trials.mkdir(exist_ok=True)
+            self._workspace.mkdir()
         except OSError as error:
+            self._folder_lock.release()
             raise DataError(
                 f"`out={path}` cannot be written ({error.strerror}): name a folder that can."
             ) from error
-        for folder in self._workspace.parent.iterdir():
-            if folder.name.isdigit() and not psutil.pid_exists(int(folder.name)):
-                shutil.rmtree(folder, ignore_errors=True)
         self._lock = threading.Lock()
 
     def begin(self, run: RunDescription, split: pd.DataFrame, *, fresh: bool) -> None:
@@ -88,25 +93,12 @@ class RunStore:
 
     def finished(self, key: str) -> TrialRecord | None:
         """The stored trial with this key, if it ended with predictions that are still whole."""
-        folder = self._trials / key
-        try:
-            record = read_record(folder / "record.json")
-        except DataError:
-            return None
-        whole = all((folder / name).is_file() for name in record.files)
-        return record if record.scored and whole else None
+        return _whole_trial(self._trials / key)
 
     def adopt(self, folder: Path) -> None:
         """Copy a finished trial of another run folder, if it is whole: same key, same trial."""
-        try:
-            record = read_record(folder / "record.json")
-        except DataError:
-            return
-        whole = all(
-            (folder / name).is_file() and file_sha256(folder / name) == digest
-            for name, digest in record.files.items()
-        )
-        if record.key != folder.name or not record.scored or not whole:
+        record = _whole_trial(folder)
+        if record is None:
             return
         copy = self.work(record.key) / "copy"
         for name in ("record.json", *record.files):
@@ -179,10 +171,9 @@ class RunStore:
         return record
 
     def close(self) -> None:
-        """Remove the temporary folder."""
+        """Remove the temporary folder, and let others write."""
         shutil.rmtree(self._workspace, ignore_errors=True)
-        with suppress(OSError):
-            self._workspace.parent.rmdir()
+        self._folder_lock.release()
 
     @cached_property
     def _slots(self) -> dict[Slot, list[Path]]:
@@ -206,6 +197,19 @@ class RunStore:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
         (self.path / "superseded").mkdir(exist_ok=True)
         folder.rename(self.path / "superseded" / f"{folder.name}-{stamp}")
+
+
+def _whole_trial(folder: Path) -> TrialRecord | None:
+    """A trial with predictions, if its files are there with the bytes that were stored."""
+    try:
+        record = read_record(folder / "record.json")
+        whole = all(
+            is_plain_name(name) and file_sha256(folder / name) == digest
+            for name, digest in record.files.items()
+        )
+    except (DataError, OSError):
+        return None
+    return record if record.key == folder.name and record.scored and whole else None
 
 
 def _slot(trial: TrialPlan | TrialRecord) -> Slot:

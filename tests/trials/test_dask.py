@@ -393,7 +393,9 @@ def test_an_interrupt_ends_the_children_and_keeps_what_was_finished(
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to workers of its own too
         rest = process.stderr.read()
         assert process.wait(timeout=60) == 130, rest
-    assert rest.splitlines() == ["leukbench: interrupted; what was finished is kept."]
+    assert rest.splitlines() == [
+        "leukbench: interrupted; what was finished is kept: the same command again goes on."
+    ]
     assert psutil.wait_procs(children, timeout=20)[1] == []
     assert all(worker.is_running() for worker in workers)
     assert statuses(RunFolder(out)) == {"naive_bayes": "ok"}

@@ -178,7 +178,9 @@ def test_an_interrupt_ends_the_children_and_keeps_what_was_finished(
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         rest = process.stderr.read()
         assert process.wait(timeout=60) == 130, rest
-    assert rest.splitlines() == ["leukbench: interrupted; what was finished is kept."]
+    assert rest.splitlines() == [
+        "leukbench: interrupted; what was finished is kept: the same command again goes on."
+    ]
     assert psutil.wait_procs(children, timeout=20)[1] == []
     found = {(record.model, record.seed): record.status for record in RunFolder(out).records}
     assert found == {("mean_ok", 0): "ok", ("mean_ok", 1): "ok"}
