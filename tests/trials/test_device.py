@@ -213,7 +213,7 @@ def test_dask_workers_use_no_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 def test_an_unknown_device_is_refused() -> None:
     with pytest.raises(
-        UsageError, match="`device=tpu` does not fit: input should be 'auto', 'cpu'"
+        UsageError, match="`device='tpu'` does not fit: input should be 'auto', 'cpu'"
     ):
         RunOptions(device="tpu")  # type: ignore[arg-type, call-arg]
 
