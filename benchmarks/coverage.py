@@ -21,7 +21,12 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from leukbench.score.file_order import LENGTHS, dependence_p, runs_of
-from leukbench.score.intervals import MIN_GROUPS, effective_groups, proportion_interval
+from leukbench.score.intervals import (
+    MIN_GROUPS,
+    effective_groups,
+    proportion_interval,
+    shared_by_seeds,
+)
 from leukbench.score.members import MIN_SEEDS
 from leukbench.score.pair_tests import TOO_FEW_FOLDS, Outcomes, Settings, draw, pair_test
 from leukbench.score.paired import holm, swap_p, swapped_sums
@@ -194,7 +199,8 @@ def interval(scenario: Scenario, groups: Integers, right: NDArray[np.bool_]) -> 
     by_fold = np.array([right[:, fold == f].mean() for f in range(scenario.folds)])
     over_images = proportion_interval(right.mean(axis=0), groups)
     share = 1 / max(scenario.folds - 1, 4)
-    found = joined(by_fold, over_images, right.mean(axis=1).tolist(), share)
+    shared = shared_by_seeds(right.mean(axis=0), len(right))
+    found = joined(by_fold, over_images, right.mean(axis=1).tolist(), share, shared)
     if scenario.runs:
         order = np.arange(len(groups))
         wide = [

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.special import expit, logit
 from scipy.stats import norm
 from scipy.stats import t as student
 from statsmodels.stats.proportion import proportion_confint
@@ -192,6 +193,8 @@ def with_seed_spread(
     by_seed: Sequence[Sequence[float]],
     bounds: tuple[float, float],
     confidence: float = CONFIDENCE,
+    *,
+    shared: float = 1.0,
 ) -> Interval:
     """Widen an interval over images by what the seeds of the training add.
 
@@ -200,7 +203,9 @@ def with_seed_spread(
     doi:10.1002/sim.3095): ``value - low' = f sqrt((value - low)^2 + z^2 s^2 / S)``. With few seeds
     ``s`` is itself uncertain, so ``f`` is the t quantile over the normal one, with Satterthwaite's
     degrees of freedom (1946, doi:10.2307/3002019), images counting as many. The spread over seeds
-    on one test part holds some of the images' spread too: the result errs to the wide side.
+    on one test part holds some of the images' spread too, so that the result errs to the wide side;
+    the degrees of freedom count that part as known from the seeds alone (Hillis 2007,
+    doi:10.1002/sim.2532, who does so for readers of the same cases).
 
     Parameters
     ----------
@@ -213,6 +218,8 @@ def with_seed_spread(
         single seed tells nothing about seeds and adds nothing.
     bounds : tuple of float
         Values that the score can take; the result stays within, and holds `value`.
+    shared : float
+        Share of the variance over images that all seeds have in common (`shared_by_seeds`).
     """
     below = max(value - interval.low, 0.0)
     above = max(interval.high - value, 0.0)
@@ -228,12 +235,53 @@ def with_seed_spread(
         uncertain = sum(
             part**2 / (len(scores) - 1) for part, scores in zip(parts, several, strict=True)
         )
-        freedom = (of_images + of_seeds) ** 2 / uncertain
+        freedom = (shared * of_images + of_seeds) ** 2 / uncertain
         factor = float(student.ppf((1 + confidence) / 2, freedom)) / z
         below, above = (
             factor * float(np.sqrt(side**2 + z**2 * of_seeds)) for side in (below, above)
         )
     return Interval(max(value - below, bounds[0]), min(value + above, bounds[1]), method)
+
+
+def shared_by_seeds(shares: FloatArray, seeds: int) -> float:
+    """What part of the variance of the images' means over seeds is not the seeds' own noise.
+
+    An image that a share p of S seeds has right varies by ``p (1 - p) S / (S - 1)`` between seeds, of
+    which its mean keeps one S-th.
+    """
+    variance = float(shares.var())
+    if seeds < 2 or variance < _ROUNDING:
+        return 1.0
+    return max(0.0, 1 - float((shares * (1 - shares)).mean()) / (seeds - 1) / variance)
+
+
+def proportion_with_seed_spread(
+    value: float,
+    interval: Interval,
+    by_seed: Sequence[float],
+    shared: float,
+    confidence: float = CONFIDENCE,
+) -> Interval:
+    """Join Wilson's interval of a proportion with the spread over seeds, on the scale of logits.
+
+    Wilson's interval is symmetric there (Newcombe 1998, Statistics in Medicine 17:857-872), and so is
+    the spread of seeds, which near 0 or 1 is skew on the scale of the proportion; deviations of the
+    seeds are carried over by the delta method, so that a seed with no error is no infinity. See
+    `with_seed_spread` for the rest.
+    """
+    if not 0 < interval.low <= interval.high < 1 or not 0 < value < 1:
+        return with_seed_spread(value, interval, [by_seed], (0.0, 1.0), confidence, shared=shared)
+    low, centre, high = logit([interval.low, value, interval.high])
+    seeds = [centre + (score - value) / (value * (1 - value)) for score in by_seed]
+    joined = with_seed_spread(
+        float(centre),
+        replace(interval, low=float(low), high=float(high)),
+        [seeds],
+        (-np.inf, np.inf),
+        confidence,
+        shared=shared,
+    )
+    return replace(joined, low=float(expit(joined.low)), high=float(expit(joined.high)))
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from leukbench.score.intervals import (
     few_groups,
     percentile_interval,
     proportion_interval,
+    proportion_with_seed_spread,
+    shared_by_seeds,
     widened,
     with_seed_spread,
 )
@@ -30,9 +32,6 @@ from leukbench.score.metrics import (
     resampled_scores,
 )
 from leukbench.score.resampling import RESAMPLES, Resampled, Weights, weight_chunks
-
-UNFINISHED = ("failed", "timeout", "out-of-memory")
-"""Statuses of trials that left no predictions."""
 
 UNFINISHED = ("failed", "timeout", "out-of-memory")
 """Statuses of trials that left no predictions."""
@@ -73,7 +72,9 @@ def proportion_over_trials(
     over_images = proportion_interval(shares, group_codes(images, groups), confidence)
     folds = model.per_fold(values)
     folds = folds[~np.isnan(folds)]
-    return joined(folds, over_images, model.by_seed(values), model.test_to_train, confidence)
+    by_seed = model.by_seed(values)
+    shared = shared_by_seeds(shares, len(by_seed))
+    return joined(folds, over_images, by_seed, model.test_to_train, shared, confidence)
 
 
 def joined(
@@ -81,13 +82,14 @@ def joined(
     over_images: Interval,
     by_seed: Sequence[float],
     test_to_train: float,
+    shared: float,
     confidence: float = CONFIDENCE,
 ) -> Interval:
     """Join the interval of a proportion over images with the spread over seeds, or over folds."""
-    bounds = (0.0, 1.0)
     if len(folds) < MIN_FOLDS:
-        return with_seed_spread(float(folds.mean()), over_images, [by_seed], bounds, confidence)
-    over_folds = corrected_resampled_interval(folds, test_to_train, bounds, confidence)
+        value = float(folds.mean())
+        return proportion_with_seed_spread(value, over_images, by_seed, shared, confidence)
+    over_folds = corrected_resampled_interval(folds, test_to_train, (0.0, 1.0), confidence)
     return Interval(
         float(np.fmin(over_folds.low, over_images.low)),
         float(np.fmax(over_folds.high, over_images.high)),
@@ -182,7 +184,8 @@ def summarise(
                          seeds, their number divided by the design effect and t for z where there are
                          groups (`clusters`); other scores: percentile cluster bootstrap of the mean
                          over seeds, groups drawn whole, wider for few groups
-    ... several seeds    the same, joined with the spread over seeds (`with_seed_spread`)
+    ... several seeds    the same, joined with the spread over seeds (`with_seed_spread`; accuracy on
+                         the scale of logits, `proportion_with_seed_spread`)
     two folds            as one split, over the images of both
     three folds or more  corrected resampled t over the folds' means (Nadeau and Bengio 2003); for
                          accuracy never narrower than Wilson on the distinct images

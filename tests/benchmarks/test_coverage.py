@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.coverage import Scenario, group_numbers, measure, passes, scenarios, simulate
+from benchmarks.coverage import (
+    Scenario,
+    group_numbers,
+    interval,
+    measure,
+    passes,
+    scenarios,
+    simulate,
+)
 
 
 @pytest.mark.parametrize(
@@ -56,3 +64,17 @@ def test_groups_seeds_folds_and_file_order_are_simulated() -> None:
     assert {s.folds for s in rows} >= {2, 3, 5, 10}
     assert any(s.runs for s in rows)
     assert len({s.name for s in rows}) == len(rows)
+
+
+@pytest.mark.parametrize(("seeds", "accuracy"), [(3, 0.9), (5, 0.9), (3, 0.7)])
+def test_few_seeds_that_spread_are_covered(seeds: int, accuracy: float) -> None:
+    scenario = Scenario("", seeds=seeds, spread=3.0, accuracy=accuracy)
+    rng = np.random.default_rng(5)
+    groups = group_numbers(scenario, rng)
+    covered = []
+    for _ in range(500):
+        right, truth = simulate(scenario, groups, rng)
+        for model in range(2):
+            low, high = interval(scenario, groups, right[model])
+            covered.append(low <= truth[model] <= high)
+    assert 0.93 <= np.mean(covered) <= 0.98

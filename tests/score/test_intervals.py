@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import logit
 from scipy.stats import norm, ttest_1samp
 from scipy.stats import t as student
 
@@ -16,7 +17,9 @@ from leukbench.score.intervals import (
     few_groups,
     percentile_interval,
     proportion_interval,
+    proportion_with_seed_spread,
     seed_aware_t,
+    shared_by_seeds,
     widened,
     wilson,
     with_seed_spread,
@@ -182,3 +185,40 @@ def test_without_the_correction_it_is_the_ordinary_t_test() -> None:
 def test_folds_that_do_not_differ_have_a_p_all_the_same() -> None:
     assert corrected_resampled_t(np.zeros(5), 0.25).p == 1.0
     assert corrected_resampled_t(np.full(5, 0.1), 0.25).p == 0.0
+
+
+def test_seeds_that_share_no_image_noise_count_alone_for_the_freedom() -> None:
+    images = Interval(0.9, 0.94, "Wilson")
+    seeds = [0.90, 0.92, 0.94]
+    alone = with_seed_spread(0.92, images, [seeds], (0, 1), shared=0.0)
+    half = student.ppf(0.975, 2) * np.sqrt((0.02 / norm.ppf(0.975)) ** 2 + 0.0004 / 3)
+    assert alone.high == pytest.approx(0.92 + half)
+    assert with_seed_spread(0.92, images, [seeds], (0, 1)).high < alone.high
+
+
+def test_what_seeds_share_of_the_images_variance() -> None:
+    rng = np.random.default_rng(0)
+    image = rng.random(20000)
+    assert shared_by_seeds((image > 0.4).astype(float), 3) == 1.0
+    # a right answer by chance alone: nothing is shared; half of the images fixed: of the variance of
+    # the means, 0.25 fixed images / 2 against 0.25 / 3 / 2 of the noisy ones, three quarters are
+    noise = (rng.random((3, 20000)) < 0.5).mean(axis=0)
+    assert shared_by_seeds(noise, 3) == pytest.approx(0.0, abs=0.05)
+    half = np.where(np.arange(20000) % 2, noise, (image > 0.5).astype(float))
+    assert shared_by_seeds(half, 3) == pytest.approx(0.75, abs=0.02)
+
+
+def test_a_proportion_over_seeds_is_joined_on_the_scale_of_logits() -> None:
+    """Without spread it is Wilson's; with it, the two bounds are as far from the logit's centre."""
+    wide = proportion_interval(np.repeat([1.0, 0.0], [90, 10]), np.arange(100))
+    same = proportion_with_seed_spread(0.9, wide, [0.9, 0.9, 0.9], 1.0)
+    assert (same.low, same.high) == pytest.approx((wide.low, wide.high))
+    found = proportion_with_seed_spread(0.9, wide, [0.8, 0.9, 1.0], 1.0)
+    of_images = ((logit(wide.high) - logit(0.9)) / norm.ppf(0.975)) ** 2
+    of_seeds = 0.01 / 3 / 0.09**2
+    freedom = (of_images + of_seeds) ** 2 / (of_seeds**2 / 2)
+    half = student.ppf(0.975, freedom) * np.sqrt(of_images + of_seeds)
+    assert logit(found.high) == pytest.approx(logit(0.9) + half)
+    assert logit(found.low) == pytest.approx(logit(0.9) - half)
+    perfect = proportion_with_seed_spread(1.0, Interval(0.96, 1.0, ""), [1.0, 1.0], 1.0)
+    assert (perfect.low, perfect.high) == (0.96, 1.0)
