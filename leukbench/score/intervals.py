@@ -269,7 +269,8 @@ def proportion_with_seed_spread(
     seeds are carried over by the delta method, so that a seed with no error is no infinity. See
     `with_seed_spread` for the rest.
     """
-    if not 0 < interval.low <= interval.high < 1 or not 0 < value < 1:
+    inside = 0 < interval.low <= value <= interval.high < 1
+    if len(set(by_seed)) < 2 or not inside:
         return with_seed_spread(value, interval, [by_seed], (0.0, 1.0), confidence, shared=shared)
     low, centre, high = logit([interval.low, value, interval.high])
     seeds = [centre + (score - value) / (value * (1 - value)) for score in by_seed]
