@@ -6,6 +6,8 @@ the images nor TensorFlow.
 
 from __future__ import annotations
 
+import hashlib
+import io
 import zipfile
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from leukbench.audit.findings import AuditReport
-from leukbench.errors import DataError, UsageError, did_you_mean
+from leukbench.errors import DataError, UsageError, did_you_mean, require_file
 from leukbench.records import (
     LEAKY,
     REPLAY,
@@ -30,6 +32,8 @@ from leukbench.score.arrays import TrialPredictions
 
 IMPORTANCE = "explanation.csv"
 HEAT_MAPS = "explanation.npz"
+PREDICTIONS = "predictions.parquet"
+HISTORY = "history.csv"
 WHOLE_FEATURE = "all of it"
 """Group of ``explanation.csv`` that holds all columns of a feature."""
 
@@ -121,26 +125,31 @@ class RunFolder:
         """Folder of one trial."""
         return self.path / "trials" / record.key
 
-    def predictions(self, record: TrialRecord) -> pd.DataFrame:
-        """Stored predictions of one trial; `DataError` where the file is missing or damaged."""
-        path = self.trial_path(record) / "predictions.parquet"
-        try:
-            return pd.read_parquet(path)
-        except (OSError, ValueError) as error:
-            raise _unreadable(path) from error
+    def predictions(self, record: TrialRecord, *, checked: bool = True) -> pd.DataFrame:
+        """Stored predictions of one trial; `DataError` where the file is missing or damaged.
+
+        Not `checked`, they are read whatever their sha256 is, to see in what they differ.
+        """
+        return read_table(self.trial_path(record), record if checked else None, PREDICTIONS)
 
     def history(self, record: TrialRecord) -> pd.DataFrame | None:
         """Learning curve of one trial, or None where the model has none."""
-        path = self.trial_path(record) / "history.csv"
-        return pd.read_csv(path) if path.is_file() else None
+        if HISTORY not in record.files:
+            return None
+        content = stored_bytes(self.trial_path(record), record, HISTORY)
+        try:
+            return pd.read_csv(io.BytesIO(content))
+        except ValueError as error:
+            raise _unreadable(self.trial_path(record) / HISTORY) from error
 
     def importance(self, record: TrialRecord) -> pd.DataFrame | None:
         """Importance of groups of features, as `leukbench.explain.importance` measured it, or None."""
         path = self.trial_path(record) / IMPORTANCE
         if IMPORTANCE not in record.files:
             return None
+        content = io.BytesIO(stored_bytes(path.parent, record, IMPORTANCE))
         try:
-            table = pd.read_csv(path, dtype={"feature": str, "group": str})
+            table = pd.read_csv(content, dtype={"feature": str, "group": str})
             return table[["feature", "group", "drop", "drop_std", "accuracy", "images", "repeats"]]
         except (OSError, ValueError, KeyError) as error:
             raise _unreadable(path) from error
@@ -150,8 +159,9 @@ class RunFolder:
         path = self.trial_path(record) / HEAT_MAPS
         if HEAT_MAPS not in record.files:
             return None
+        content = io.BytesIO(stored_bytes(path.parent, record, HEAT_MAPS))
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with np.load(content, allow_pickle=False) as stored:
                 columns = ("images", "labels", "predicted", "probability")
                 values = {name: tuple(stored[name].tolist()) for name in columns}
                 return HeatMaps(**values, heat=stored["heat"])
@@ -193,6 +203,32 @@ def read_own(path: Path) -> TrialRecord:
             f"{path.parent} is a trial of a {LEAKY} replay and no part of a run: remove it."
         )
     return record
+
+
+def stored_bytes(folder: Path, record: TrialRecord, name: str) -> bytes:
+    """Content of a trial's file, which has the sha256 that stands in its record, or a `DataError`."""
+    path = folder / name
+    try:
+        require_file(path)
+        content = path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path) from error
+    if hashlib.sha256(content).hexdigest() != record.files.get(name):
+        raise DataError(
+            f"{path} is not the file that was stored (its sha256 is not the one in record.json): "
+            "remove its folder and run run-all again."
+        )
+    return content
+
+
+def read_table(folder: Path, record: TrialRecord | None, name: str) -> pd.DataFrame:
+    """Read a parquet file of a trial, checked against its record where one is given."""
+    path = folder / name
+    content = path if record is None else io.BytesIO(stored_bytes(folder, record, name))
+    try:
+        return pd.read_parquet(content)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path) from error
 
 
 def _unreadable(path: Path) -> DataError:

@@ -22,7 +22,7 @@ from leukbench.records import (
 )
 from leukbench.replay.mistakes import MISTAKES, Mistake, Reading
 from leukbench.replay.trainings import TRAININGS, image_of
-from leukbench.runfolder import read_split
+from leukbench.runfolder import PREDICTIONS, read_split, read_table
 from leukbench.trials.store import RunStore, write_json
 from leukbench.trials.trial import EVERY_EPOCH
 
@@ -119,15 +119,12 @@ class ReplayFolder:
         """Right answers of a reading: columns ``image`` (without views) and ``right`` (0 or 1)."""
         record = self.records[reading.training][seed]
         folder = self.path / "trials" / record.key
-        try:
-            if reading.scored == "best-epoch":
-                epochs = pd.read_parquet(folder / EVERY_EPOCH)
-                table = epochs.drop(columns=["image", "y_true"]).eq(epochs["y_true"], axis=0)
-                best = table.columns[int(np.argmax(table.mean().to_numpy()))]
-                return pd.DataFrame({"image": epochs["image"], "right": table[best].astype(float)})
-            frame = pd.read_parquet(folder / "predictions.parquet")
-        except (OSError, ValueError) as error:
-            raise DataError(f"{folder} cannot be read: remove it and replay again.") from error
+        if reading.scored == "best-epoch":
+            epochs = read_table(folder, record, EVERY_EPOCH)
+            table = epochs.drop(columns=["image", "y_true"]).eq(epochs["y_true"], axis=0)
+            best = table.columns[int(np.argmax(table.mean().to_numpy()))]
+            return pd.DataFrame({"image": epochs["image"], "right": table[best].astype(float)})
+        frame = read_table(folder, record, PREDICTIONS)
         right = (frame["y_true"] == frame["y_pred"]).astype(float)
         answers = pd.DataFrame({"image": frame["image"].map(image_of), "right": right})
         if reading.scored == "everything" or TRAININGS[reading.training].views > 1:

@@ -174,23 +174,25 @@ def audited_split(source: Dataset, protocol: Protocol) -> tuple[Dataset, pd.Data
     report = _read_report(audit_file)
     if report is not None and split_file.is_file():
         return dataset, read_split(split_file), report
-    split, report = call_in_subprocess(
+    text, report = call_in_subprocess(
         _audit_and_split, source, dataset, protocol, images=len(source)
     )
-    write_text(split_file, split.to_csv(index=False, lineterminator="\n"))
+    write_text(split_file, text)
     write_text(audit_file, report.model_dump_json())
-    return dataset, split, report
+    return dataset, read_split(split_file), report
 
 
 def _audit_and_split(
     source: Dataset, dataset: Dataset, protocol: Protocol
-) -> tuple[pd.DataFrame, AuditReport]:
+) -> tuple[str, AuditReport]:
+    """Content of ``split.csv``, and the audit under this split."""
     from leukbench.audit.audit import proxy_groups, with_split
     from leukbench.data.splits import make_split
 
     whole = cached_audit(source)
     split = make_split(dataset, protocol.split, proxy_groups(whole, source))
-    return split, with_split(whole, split)
+    text: str = split.to_csv(index=False, lineterminator="\n")
+    return text, with_split(whole, split)
 
 
 def _cached(dataset: Dataset, name: str) -> Path:
