@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from PIL import Image, JpegImagePlugin, UnidentifiedImageError
+from PIL import Image, JpegImagePlugin
 
 from leukbench.audit.hashes import cosine_coefficients, oriented_hashes, sign_hashes
 from leukbench.data.dataset import Dataset
-from leukbench.data.decode import decode_image, read_image
+from leukbench.data.decode import decode_image, image_bytes, read_image
 
 THUMBNAIL = 32
 WORKING_SIDE = 256
@@ -111,7 +111,7 @@ def file_properties(data: bytes, shape: tuple[int, ...]) -> dict[str, str]:
                 progressive = "progressive" if "progressive" in picture.info else "baseline"
                 name = hashlib.sha256(tables).hexdigest()[:8]
                 encoder = f"JPEG {progressive}, sampling {sampling}, quantisation {name}"
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
+    except Exception:  # Pillow raises whatever a damaged file leads to
         pass  # OpenCV could decode it; what Pillow cannot name stays unknown
     return {
         "image size": f"{shape[1]}x{shape[0]}",
@@ -135,7 +135,7 @@ class _Row:
 
 def _describe_one(dataset: Dataset, index: int, step: float) -> _Row:
     path = dataset.absolute(index)
-    data = path.read_bytes()
+    data = image_bytes(path)
     image = decode_image(data, path)
     digest = hashlib.sha256(repr(image.shape).encode())
     digest.update(np.ascontiguousarray(image).data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leukbench.errors import DataError
+from leukbench.data.header import MAX_BYTES, Header, read_header
+from leukbench.errors import DataError, require_file
 
 cv2.utils.logging.setLogLevel(
     cv2.utils.logging.LOG_LEVEL_SILENT
@@ -20,15 +22,14 @@ Pixels = NDArray[Any]
 """Of any depth."""
 
 READ_FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
-_END_MARKERS = {
-    b"\xff\xd8": (b"\xff\xd9", "JPEG"),
-    b"\x89PNG": (b"IEND", "PNG"),
-}
+_END_MARKERS = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}
 _DEPTHS = (8, 12, 16)
 
 
 def decode_image(data: bytes, name: str | Path) -> NDArray[np.uint8]:
-    """Decode one image file; a DataError that begins with `name` where it is empty, cut off or no image.
+    """Decode one image file; a DataError that begins with `name` where it is none, cut off or too large.
+
+    The content decides the format, whatever the file is called: JPEG, PNG, BMP, TIFF, WebP or GIF.
 
     Returns
     -------
@@ -43,7 +44,10 @@ def decode_image(data: bytes, name: str | Path) -> NDArray[np.uint8]:
 def describe_image(data: bytes, name: str | Path) -> tuple[int, int, str]:
     """Height, width, and what `decode_image` does to an unusual image, in a few words."""
     image = _decode(data, name)
+    header = _header(data, name)
     remarks = [] if image.dtype == np.uint8 else ["16 bits a channel, scaled to 8"]
+    if header.colours:
+        remarks.append(f"{header.colours} colours, converted to RGB without their profile")
     if _frames(data) > 1:
         remarks.append("several pages or frames, the first is taken")
     return image.shape[0], image.shape[1], "; ".join(remarks)
@@ -52,12 +56,24 @@ def describe_image(data: bytes, name: str | Path) -> tuple[int, int, str]:
 def read_image(path: Path) -> NDArray[np.uint8]:
     """Read and decode one image file; see `decode_image`."""
     try:
-        data = path.read_bytes()
+        data = image_bytes(path)
     except OSError as error:
         raise DataError(
             f"{path} cannot be opened ({error.strerror}): check its permissions."
         ) from error
     return decode_image(data, path)
+
+
+def image_bytes(path: Path) -> bytes:
+    """The bytes of an image file; a DataError for a pipe, a device, or more than `MAX_BYTES`."""
+    require_file(path)
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size > MAX_BYTES:
+            raise DataError(
+                f"{path} has more than {MAX_BYTES >> 20} MiB and is not opened: make it smaller, or pass "
+                "`skip_unreadable=True`."
+            )
+        return file.read(MAX_BYTES)
 
 
 def to_8_bits(image: Pixels) -> NDArray[np.uint8]:
@@ -70,24 +86,37 @@ def to_8_bits(image: Pixels) -> NDArray[np.uint8]:
         return np.asarray(image, dtype=np.uint8)
     brightest = int(image.max())
     bits = next(bits for bits in _DEPTHS if brightest < 1 << bits)
-    return np.asarray(np.round(image * (255 / ((1 << bits) - 1))), dtype=np.uint8)
+    levels = np.arange(1 << bits) * (255 / ((1 << bits) - 1))
+    table = np.asarray(np.round(levels), dtype=np.uint8)
+    scaled = np.empty(image.shape, np.uint8)
+    for row, deep in zip(scaled, image, strict=True):  # a whole image at once would take 8 times it
+        row[...] = table[deep]
+    return scaled
 
 
 def _decode(data: bytes, name: str | Path) -> Pixels:
-    fault, image = "", None
-    if not data:
-        fault = "is an empty file"
-    for start, (end, kind) in _END_MARKERS.items():
-        if data.startswith(start) and end not in data[-4096:] and end not in data[len(data) // 2 :]:
-            fault = f"is a {kind} file that was cut off"
+    header = _header(data, name)
+    image, fault = None, header.fault
+    end = _END_MARKERS.get(header.kind, b"")
+    if not fault and end not in data[-4096:] and end not in data[len(data) // 2 :]:
+        fault = f"is a {header.kind} file that was cut off"
     if not fault:
         image = _imdecode(data, READ_FLAGS)
         if image is None:
-            image = _imdecode(data, cv2.IMREAD_COLOR)  # floating-point TIFF
-    if image is None:
-        fault = fault or "cannot be read as an image"
+            fault = "cannot be read as an image"
+        elif image.dtype not in (np.uint8, np.uint16):
+            fault = f"has pixels of the type {image.dtype}, and 8 or 16 bits without sign are read"
+    if image is None or fault:
         raise DataError(f"{name} {fault}: replace it, or pass `skip_unreadable=True`.")
     return image
+
+
+def _header(data: bytes, name: str | Path) -> Header:
+    header = read_header(data)
+    if header is None:
+        fault = "cannot be read as an image" if data else "is an empty file"
+        raise DataError(f"{name} {fault}: replace it, or pass `skip_unreadable=True`.")
+    return header
 
 
 def _imdecode(data: bytes, flags: int) -> Pixels | None:
@@ -107,5 +136,5 @@ def _frames(data: bytes) -> int:
     try:
         with Image.open(io.BytesIO(data)) as picture:
             return int(getattr(picture, "n_frames", 1))
-    except (OSError, SyntaxError, ValueError):
+    except Exception:  # Pillow raises whatever a damaged file leads to
         return 1  # OpenCV could decode it

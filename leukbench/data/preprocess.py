@@ -118,7 +118,10 @@ def _read_over(path: Path, previous: NDArray[np.uint8] | None) -> NDArray[np.uin
             filled = False
         if filled and previous[0, 0, 0] != _MARK and previous[-1, -1, 0] != _MARK:
             return previous
-    image = cv2.imread(str(path), READ_FLAGS)
+    try:
+        image = cv2.imread(str(path), READ_FLAGS)
+    except cv2.error:
+        image = None
     if image is None or image.dtype != np.uint8:
         return read_image(path)
     return np.asarray(image, dtype=np.uint8)

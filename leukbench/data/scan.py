@@ -13,7 +13,7 @@ from pathlib import Path
 
 from joblib import Parallel, delayed
 
-from leukbench.data.decode import describe_image
+from leukbench.data.decode import describe_image, image_bytes
 from leukbench.errors import DataError
 from leukbench.files import atomic_path, cache_dir
 
@@ -99,13 +99,14 @@ def _scan_file(root: Path, path: str) -> ScannedFile:
     stamp = _stamp(full)
     digest, fault, seen = "", "", (0, 0, "")
     try:
-        data = full.read_bytes()
+        data = image_bytes(full)
         digest = hashlib.sha256(data).hexdigest()
         seen = describe_image(data, path)
     except OSError as error:
         fault = f"cannot be opened ({error.strerror})"
     except DataError as error:
-        fault = str(error).removeprefix(f"{path} ").partition(":")[0]
+        sentence = str(error).removeprefix(f"{full} ").removeprefix(f"{path} ")
+        fault = sentence.partition(":")[0]
     height, width, remark = seen
     return ScannedFile(path, *stamp, digest, height, width, fault, remark)
 

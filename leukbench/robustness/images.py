@@ -11,7 +11,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from leukbench.data.decode import decode_image
+from leukbench.data.decode import decode_image, image_bytes
 from leukbench.data.folder import find_root
 from leukbench.errors import DataError
 from leukbench.runfolder import RunFolder
@@ -35,7 +35,7 @@ class RunImages:
         """Decode one image (blue, green, red), whose bytes must be those of the run."""
         path = self.root / image
         try:
-            content = path.read_bytes()
+            content = image_bytes(path)
         except OSError as error:
             raise DataError(
                 f"`data={self.data}` does not hold {image}: name the folder that run-all was given."
