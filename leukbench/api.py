@@ -157,6 +157,16 @@ class Run:
 
         return compare_with_baseline(self.path, Path(baseline), **options)
 
+    def leakage_beside(self, other: str | Path, alpha: float = 0.05) -> pd.DataFrame:
+        """What leakage adds: this run beside `other`, on another split of the same images.
+
+        Columns and errors as in `leukbench.score.split_pairs.leakage_between` and
+        `leukbench.report.between_splits.compare_splits`.
+        """
+        from leukbench.report.between_splits import compare_splits
+
+        return compare_splits(self.folder, RunFolder(Path(other)), alpha).table
+
     def _stacked(
         self,
         read: Callable[[TrialRecord], pd.DataFrame | None],

@@ -294,6 +294,16 @@ class RunDescription(_Record):
             return "dataset"
         return "split" if self.split_sha256 != other.split_sha256 else None
 
+    def differs_beside_split(self, other: RunDescription) -> Literal["protocol", "dataset"] | None:
+        """What besides split and audit keeps two runs from being compared, or None."""
+        own, others = (
+            {k: v for k, v in run.protocol.comparable().items() if k not in ("split", "audit")}
+            for run in (self, other)
+        )
+        if own != others:
+            return "protocol"
+        return "dataset" if self.dataset_fingerprint != other.dataset_fingerprint else None
+
 
 RecordType = TypeVar("RecordType", bound=BaseModel)
 

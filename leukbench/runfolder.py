@@ -97,6 +97,13 @@ class RunFolder:
         return read_split(self.path / "split.csv")
 
     @cached_property
+    def partnered(self) -> dict[int, set[str]]:
+        """Test images of each fold with a partner in its training; empty without an audit."""
+        folds = self.audit.split if self.audit else ()
+        tested = self.split.query("part == 'test'").groupby("fold")["image"].agg(set)
+        return {fold.fold: tested[fold.fold] - set(fold.clean) for fold in folds}
+
+    @cached_property
     def records(self) -> list[TrialRecord]:
         """Records of all trials, sorted by family order of the run, fold and seed."""
         self._require()  # a relative path no longer leads here after a change of folder

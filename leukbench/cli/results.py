@@ -65,12 +65,18 @@ def compare(
         float | None,
         number("prevalence", "Share of malignant cases, 0 to 1.", 0, 1),
     ] = None,
+    leakage: Annotated[
+        bool,
+        typer.Option("--leakage", help="What leakage adds: RUN beside OTHER, on another split."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
     """Test the differences between models, or between two runs of one protocol, in pairs."""
     from leukbench.runfolder import RunFolder
 
     first = RunFolder(run)
+    if leakage:
+        return _leakage(first, other, alpha, as_json)
     comparison = _tested(first, None if other is None else RunFolder(other), alpha)
     frames = {
         "groups": comparison.groups,
@@ -82,11 +88,9 @@ def compare(
     if other is None:
         frames |= _one_run(first, comparison, missed, false_alarm, prevalence)
     if as_json:
-        parts = (f'"{name}": {frame.to_json(orient="records")}' for name, frame in frames.items())
-        typer.echo("{" + ", ".join(parts) + "}")
+        _print_json(frames)
         return 0
-    if first.synthetic:
-        typer.echo("SYNTHETIC images: these numbers say nothing about real ones.\n")
+    _say_synthetic(first)
     _print_tests(comparison)
     costs = f"cost {missed:g} for a missed case, {false_alarm:g} for a false alarm"
     titles = {
@@ -99,6 +103,39 @@ def compare(
     for name, title in titles.items():
         _print(title, frames.get(name))
     return 0
+
+
+def _leakage(first: RunFolder, other: Path | None, alpha: float, as_json: bool) -> int:
+    """Print what leakage adds between two splits."""
+    from leukbench.errors import UsageError
+    from leukbench.report.between_splits import compare_splits
+    from leukbench.runfolder import RunFolder
+    from leukbench.score.split_pairs import PARTS
+
+    if other is None:
+        raise UsageError("`leakage` needs a second run, on another split of the same images.")
+    found = compare_splits(first, RunFolder(other), alpha)
+    if as_json:
+        _print_json({"leakage_between_splits": found.table})
+        return 0
+    _say_synthetic(first)
+    typer.echo(f"What leakage adds: accuracy in {first.path} less that in {other}, 0 to 1\n")
+    for part, title in PARTS.items():
+        rows = found.table[found.table["part"] == part].drop(columns=["part", "trained"])
+        _print(title[0].upper() + title[1:], rows)
+    for note in found.notes():
+        typer.echo(note)
+    return 0
+
+
+def _say_synthetic(run: RunFolder) -> None:
+    if run.synthetic:
+        typer.echo("SYNTHETIC images: these numbers say nothing about real ones.\n")
+
+
+def _print_json(frames: dict[str, pd.DataFrame]) -> None:
+    parts = (f'"{name}": {frame.to_json(orient="records")}' for name, frame in frames.items())
+    typer.echo("{" + ", ".join(parts) + "}")
 
 
 def _one_run(

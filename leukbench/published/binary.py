@@ -181,7 +181,7 @@ def _search(
     at, tp = rows
     fn = positives[at] - tp
 
-    low, high = np.zeros_like(tp), size - 1 - tp - fn
+    low, high = np.zeros_like(tp), size - tp - fn
     for metric, top, base in (("precision", tp, tp), ("f1", 2 * tp, 2 * tp + fn)):
         if (given := constraints.get(metric)) is not None:
             low, high = bottom_range(low, high, top, base, given)

@@ -209,9 +209,7 @@ class Results:
     @cached_property
     def leakage(self) -> pd.DataFrame:
         """What a partner in training is worth to each model; empty without an audit of the split."""
-        folds = self.folder.audit.split if self.folder.audit and self.trials else ()
-        tested = self.folder.split.query("part == 'test'").groupby("fold")["image"].agg(set)
-        partnered = {fold.fold: tested[fold.fold] - set(fold.clean) for fold in folds}
+        partnered = self.folder.partnered if self.trials else {}
         return leakage_effects(self.trials, partnered, self.groups) if partnered else pd.DataFrame()
 
     @cached_property

@@ -132,3 +132,14 @@ def test_one_percent_in_a_table_of_percentages_is_not_taken_for_a_fraction() -> 
     """TP 1, FP 3, FN 199, TN 297: a recall of half a percent, printed 0.50."""
     cells = {"accuracy": "59.60", "precision": "25.00", "recall": "0.50", "specificity": "99.00"}
     assert judge_row(PublishedRow("m", cells, "binary", (200, 300))).status == CONSISTENT
+
+
+def test_a_model_that_calls_every_image_positive_on_two_negatives_is_found() -> None:
+    """TP 111, FP 2, FN 51, TN 0: as many false positives as there are negatives."""
+    cells = {"accuracy": "67.6829", "precision": "98.2300", "recall": "68.5185",
+             "specificity": "0.0000", "f1": "80.7272"}  # fmt: skip
+    verdict = judge_row(PublishedRow("m", cells, "binary", (162, 2)))
+    assert verdict.status == CONSISTENT
+    assert str(verdict.table) == "111/2/51/0"
+    unstated = judge_row(PublishedRow("m", cells | {"specificity": "0"}, "binary"), limit=164)
+    assert unstated.status == CONSISTENT and str(unstated.table) == "111/2/51/0"
