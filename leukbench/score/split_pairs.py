@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -74,23 +75,7 @@ def leakage_between(
     pairs = [(m, others[m.model]) for m in models_of(first) if m.model in others]
     if not pairs:
         raise DataError("The two runs have no model in common: run one model on both splits.")
-    rows = []
-    for pair in pairs:
-        images, right = _side_by_side(pair)
-        leaky, other = (_partnered(m, p, images) for m, p in zip(pair, partners, strict=True))
-        parts = {
-            "all": np.ones(len(images), dtype=bool),
-            "leaked": (leaky == 1) & (other == 0),
-            "clean": (leaky == 0) & (other == 0),
-        }
-        for name, chosen in parts.items():
-            if chosen.any():
-                codes = group_codes(images[chosen].tolist(), groups)
-                seeds = [_by_seed(model, images[chosen]) for model in pair]
-                swapped = swapped_sums(right[:, chosen], codes, swaps, seed)
-                found = _difference(right[:, chosen], codes, seeds, swapped, confidence)
-                side = {"part": name, "model": pair[0].model, "family": pair[0].family}
-                rows.append(side | {"images": int(chosen.sum())} | found)
+    rows = [row for pair in pairs for row in _rows(pair, partners, groups, confidence, swaps, seed)]
     if not rows:
         raise DataError("The two runs tested no image in common: take splits that share some.")
     frame = pd.DataFrame(rows)
@@ -98,6 +83,32 @@ def leakage_between(
     order = {name: number for number, name in enumerate(PARTS)}
     frame = frame.sort_values("part", key=lambda part: part.map(order), kind="stable")
     return frame[list(COLUMNS)].reset_index(drop=True)
+
+
+def _rows(
+    pair: tuple[ModelTrials, ModelTrials],
+    partners: tuple[Partners, Partners],
+    groups: Groups | None,
+    confidence: float,
+    swaps: int,
+    seed: int,
+) -> Iterator[dict[str, Any]]:
+    """One row a part that has images."""
+    images, right = _side_by_side(pair)
+    leaky, other = (_partnered(m, p, images) for m, p in zip(pair, partners, strict=True))
+    parts = {
+        "all": np.ones(len(images), dtype=bool),
+        "leaked": (leaky == 1) & (other == 0),
+        "clean": (leaky == 0) & (other == 0),
+    }
+    for name, chosen in parts.items():
+        if chosen.any():
+            codes = group_codes(images[chosen].tolist(), groups)
+            seeds = [_by_seed(model, images[chosen]) for model in pair]
+            swapped = swapped_sums(right[:, chosen], codes, swaps, seed)
+            side = {"part": name, "model": pair[0].model, "family": pair[0].family}
+            found = _difference(right[:, chosen], codes, seeds, swapped, confidence)
+            yield side | {"images": int(chosen.sum())} | found
 
 
 def _side_by_side(pair: tuple[ModelTrials, ModelTrials]) -> tuple[np.ndarray, FloatArray]:
