@@ -46,6 +46,15 @@ class PublishedCount(_Frozen):
     total: int = Field(ge=1)
     source: str
     """Where it is printed."""
+    recall: dict[str, float] = {}
+    """Published recall of classes, as fractions; left out where none is printed."""
+
+    @field_validator("recall")
+    @classmethod
+    def _fractions(cls, value: dict[str, float]) -> dict[str, float]:
+        if not all(0 <= one <= 1 for one in value.values()):
+            raise ValueError("must be fractions from 0 to 1")
+        return value
 
     @field_validator("total")
     @classmethod

@@ -40,7 +40,7 @@ def specification_curve(results: Results) -> Figure:
         _draw_curve(top, results, curve)
         _draw_choices(bottom, curve, rows)
         bottom.set_xlabel(f"{len(curve)} universes, by the accuracy of {results.titles[main]}")
-        figure.legend(loc="outside lower center", ncols=3, fontsize=8)
+        figure.legend(loc="outside lower center", ncols=2, fontsize=8)
         title = f"Specification curve: {results.titles[main]} over {len(curve)} universes"
         return finish(figure, title, synthetic=results.folder.synthetic)
 

@@ -1,18 +1,31 @@
-"""What a multiverse says in words and tables: the content of ``multiverse.md``."""
+"""What a multiverse says in words and tables: the sections of its page."""
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
+
 from leukbench.multiverse.folder import MultiverseFolder
+from leukbench.multiverse.statistics import (
+    class_recall,
+    pairs,
+    ranking,
+    recalls,
+    spread,
+    variance,
+)
 from leukbench.multiverse.tables import MEAN, Results
 from leukbench.report.formats import (
     MISSING,
     SYNTHETIC,
-    escape_markdown,
     interval,
-    markdown_table,
     percent,
     with_interval,
 )
+from leukbench.report.sections import Section
+
+_SMALL = 0.01
+"""Shares of the variance below it are not shown in the text."""
 
 SOURCES = (
     "A multiverse analysis runs every reading of an analysis that leaves choices open (Steegen and "
@@ -38,7 +51,9 @@ def opening(results: Results) -> list[str]:
         f"{len(results.models)} models, {len(definition.seeds)} seeds; "
         f"{len(folder.record.trials)} different trials. Base protocol: {folder.record.base.name}. "
         f"Images: {'; '.join(sorted(datasets))}.",
-        *(f"{key}: {', '.join(values)}." for key, values in results.varied.items()),
+        "Varied: "
+        + "; ".join(f"{key} ({', '.join(values)})" for key, values in results.varied.items())
+        + ".",
     ]
     if folder.synthetic:
         sentences.insert(
@@ -114,16 +129,155 @@ def summary_lines(results: Results) -> list[str]:
     return [*lines, *reached(results)]
 
 
-def markdown_of(results: Results) -> str:
-    """The content of ``multiverse.md``."""
+def spread_section(results: Results) -> Section:
+    """How far each model's accuracy moves over universes, seeds and test images."""
+    table = spread(results)
+    return Section(
+        title="Spread over universes, seeds and test images",
+        sentences=[
+            "Standard deviations in percentage points: of the means over seeds between universes; of "
+            "single trainings within a universe; and of an accuracy on a test part of that size, with "
+            "images taken as independent (a lower bound where patients have several)."
+        ],
+        header=[
+            "model",
+            "lowest",
+            "median",
+            "highest",
+            "SD universes",
+            "SD seeds",
+            "SD test images",
+        ],
+        rows=[
+            [
+                str(row["title"]),
+                *(percent(row[key]) for key in ("lowest", "median", "highest")),
+                *(_points(row[key]) for key in ("universes_sd", "seeds_sd", "images_sd")),
+            ]
+            for row in table.to_dict("records")
+        ],
+    )
+
+
+def _points(value: float) -> str:
+    return MISSING if pd.isna(value) else f"{100 * value:.2f}"
+
+
+def variance_section(results: Results) -> Section:
+    """Which choice moves accuracy."""
+    table = variance(results)
+    if table.empty:
+        return Section(
+            title="Where the variance comes from",
+            sentences=["Nothing is divided: fewer than two values of some choice were scored."],
+        )
+    shown = table.sort_values(["of", "share"], ascending=[True, False], kind="stable")
+    small = shown["share"] < _SMALL
+    sentences = [
+        "Type II sums of squares of the accuracy of single trainings. A seed's share is what differs "
+        f"within a universe. {int(small.sum())} sources with less than {percent(_SMALL, 0)} are left "
+        "out here and stand in variance.csv."
+    ]
+    if len(results.folder.universes) < results.folder.defined.definition.combinations:
+        sentences.append("The universes are a sample: interactions of choices are not separated.")
+    return Section(
+        title="Where the variance comes from",
+        sentences=sentences,
+        header=["of", "source", "degrees of freedom", "share"],
+        rows=[
+            [str(row["of"]), str(row["source"]), str(row["df"]), percent(row["share"], 1)]
+            for row in shown[~small].to_dict("records")
+        ],
+        text_columns=2,
+    )
+
+
+def pairs_section(results: Results) -> Section:
+    """Which model wins, and whether the order holds."""
+    table, order = pairs(results), ranking(results)
+    if table.empty:
+        return Section(title="Which model wins", sentences=["There is one model."])
+    tau = MISSING if np.isnan(order.tau) else f"{order.tau:.2f}"
+    best = "; ".join(f"{results.titles[model]} in {count}" for model, count in order.best.items())
+    return Section(
+        title="Which model wins",
+        sentences=[
+            f"Best of all models (ties count for each): {best}. Kendall's tau-b between the rankings "
+            f"of two universes is {tau} on average (1: the same order; {order.universes} universes)."
+        ],
+        header=["model", "against", "wins", "ties", "losses", "mean difference, points"],
+        rows=[
+            [
+                results.titles[row["model"]], results.titles[row["other"]],
+                str(row["wins"]), str(row["ties"]), str(row["losses"]),
+                MISSING if pd.isna(row["difference"]) else f"{100 * row['difference']:+.2f}",
+            ]
+            for row in table.to_dict("records")
+        ],
+        text_columns=2,
+    )  # fmt: skip
+
+
+def recall_section(results: Results) -> Section:
+    """Which classes the main model finds, beside the published pattern."""
+    table = class_recall(results)
+    title = results.titles[results.main]
+    sentences = [
+        f"Recall of each class by {title}, means over seeds, in {len(recalls(results))} universes."
+    ]
+    target = results.target
+    if target and target.count.recall and len(table):
+        names, values = zip(*sorted(target.count.recall.items()), strict=True)
+        frame = recalls(results)
+        if set(names) <= set(frame.columns):
+            own = frame[list(names)]
+            low, high = names[int(np.argmin(values))], names[int(np.argmax(values))]
+            both = (own.idxmin(axis=1) == low) & (own.idxmax(axis=1) == high)
+            sentences.append(
+                f"Published: {low} has the lowest recall, {high} the highest. {int(both.sum())} of "
+                f"{len(own)} universes show the same two."
+            )
+    return Section(
+        title="Recall of each class",
+        sentences=sentences,
+        header=[
+            "class", "lowest", "median", "highest", "lowest class in", "highest class in",
+            "published", "universes that reach it",
+        ],
+        rows=[
+            [
+                str(row["class"]),
+                *(percent(row[key]) for key in ("lowest", "median", "highest")),
+                str(row["is_lowest"]),
+                str(row["is_highest"]),
+                percent(row["published"]),
+                MISSING if pd.isna(row["reached"]) else str(row["reached"]),
+            ]
+            for row in table.to_dict("records")
+        ],
+    )  # fmt: skip
+
+
+def sections_of(results: Results) -> list[Section]:
+    """The content of ``multiverse.md`` and ``multiverse.html``."""
     header, rows = universe_rows(results)
-    align = "l" * len(results.varied) + "r" * len(results.models)
-    lines = [f"# {escape_markdown(heading(results.folder))}", ""]
-    for sentence in (*opening(results), *reached(results), *faults(results)):
-        lines += [escape_markdown(sentence), ""]
-    lines += [
-        "![Specification curve](specification_curve.png)", "", "## Universes", "",
-        "Accuracy, mean over seeds, with 95 % interval.", "", markdown_table(header, rows, align),
-        SOURCES,
-    ]  # fmt: skip
-    return "\n".join(lines) + "\n"
+    return [
+        Section(
+            title="",
+            sentences=[*opening(results), *reached(results), *faults(results)],
+            picture="specification_curve",
+            caption="Specification curve: every universe in rising order, and below it its choices.",
+        ),
+        spread_section(results),
+        variance_section(results),
+        pairs_section(results),
+        recall_section(results),
+        Section(
+            title="Universes",
+            sentences=["Accuracy, mean over seeds, with 95 % interval."],
+            header=header,
+            rows=rows,
+            text_columns=len(results.varied),
+        ),
+        Section(title="Sources", sentences=[SOURCES]),
+    ]

@@ -24,22 +24,19 @@ def render_report(results: Results, sources: Mapping[str, str]) -> str:
     `sources` are the images as data URIs: `figure_sources`, and heat maps by
     `leukbench.report.what_models_use.strip_name`.
     """
-    style, script = _asset("report.css"), _asset("report.js")
-    environment = Environment(
-        loader=PackageLoader("leukbench.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.j2").render(
-        page(results, sources),
-        figures=[(spec, sources[spec.name]) for spec in FIGURES if spec.name in sources],
-        version=__version__,
-        policy=content_security_policy(style, script),
-        # both come with the package and hold nothing of the run
-        style=Markup(style),
-        script=Markup(script),
+    style, script = asset("report.css"), asset("report.js")
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            page(results, sources),
+            figures=[(spec, sources[spec.name]) for spec in FIGURES if spec.name in sources],
+            version=__version__,
+            policy=content_security_policy(style, script),
+            # both come with the package and hold nothing of the run
+            style=Markup(style),
+            script=Markup(script),
+        )
     )
 
 
@@ -60,21 +57,33 @@ def figure_sources(files: Iterable[Path], images_root: Path | None) -> dict[str,
     return sources
 
 
-def content_security_policy(style: str, script: str) -> str:
+def environment() -> Environment:
+    """Templates of pages: every value is escaped, a missing one is an error."""
+    return Environment(
+        loader=PackageLoader("leukbench.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def content_security_policy(style: str, script: str = "") -> str:
     """Allow this style, this script (to the letter) and embedded images; nothing else, no host."""
     return "; ".join(
         (
             "default-src 'none'",
             "img-src data:",
             f"style-src '{_hash(style)}'",
-            f"script-src '{_hash(script)}'",
+            *([f"script-src '{_hash(script)}'"] if script else []),
             "base-uri 'none'",
             "form-action 'none'",
         )
     )
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A style or script that comes with the package."""
     folder = resources.files("leukbench.report") / "templates"
     return (folder / name).read_text(encoding="utf-8")
 

@@ -68,6 +68,13 @@ def write_images(root: Path) -> Path:
     return root
 
 
+def arguments(work: Path, out: str, *more: str, definition: str = "tiny.toml") -> list[str]:
+    return [
+        "multiverse", str(work / definition), "--data", str(work / "data"),
+        "--out", str(work / out), *more,
+    ]  # fmt: skip
+
+
 def right_answers(plan: TrialPlan) -> int:
     """How many of the 12 test images a trial has right: what the tests know."""
     colour = plan.identity["preprocessing"]["colour"]

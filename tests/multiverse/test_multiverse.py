@@ -15,14 +15,9 @@ from leukbench.cli.app import run_command_line
 from leukbench.errors import LeukbenchError
 from leukbench.multiverse.folder import MultiverseFolder
 from leukbench.score.intervals import wilson
-from tests.multiverse.made import TESTED, FakeTrials, write_images
+from tests.multiverse.made import TESTED, FakeTrials, arguments
 
 Faked = Callable[[FakeTrials], FakeTrials]
-
-
-@pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_images(tmp_path_factory.mktemp("multiverse"))
 
 
 @pytest.fixture
@@ -32,24 +27,6 @@ def faked(monkeypatch: pytest.MonkeyPatch) -> Faked:
         return fake
 
     return put
-
-
-@pytest.fixture(scope="module")
-def whole(work: Path) -> Path:
-    """The folder of the tiny multiverse, run without a break."""
-    with pytest.MonkeyPatch.context() as patch:
-        fake = FakeTrials()
-        patch.setattr("leukbench.trials.execute.run_trials", fake)
-        assert run_command_line(arguments(work, "whole")) == 0
-        assert len(fake.trained) == len(set(fake.trained)) == 16 * 2 + 8 * 2
-    return work / "whole"
-
-
-def arguments(work: Path, out: str, *more: str, definition: str = "tiny.toml") -> list[str]:
-    return [
-        "multiverse", str(work / definition), "--data", str(work / "data"),
-        "--out", str(work / out), *more,
-    ]  # fmt: skip
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
@@ -91,7 +68,8 @@ def test_each_universe_is_an_ordinary_run_folder(whole: Path) -> None:
 def test_what_is_written_and_how_many_reach_the_published_value(whole: Path) -> None:
     assert {path.name for path in whole.iterdir()} >= {
         "multiverse.toml", "multiverse.json", "predictions.npz", "universes.csv", "multiverse.md",
-        "specification_curve.png", "specification_curve.svg", "universes",
+        "specification_curve.png", "specification_curve.svg", "universes", "multiverse.html",
+        "spread.csv", "variance.csv", "pairs.csv", "recall.csv",
     }  # fmt: skip
     text = (whole / "multiverse.md").read_text(encoding="utf-8")
     # 99 of 100 has the lower bound 94.6 %: 11 of 12 does not reach it
@@ -175,9 +153,9 @@ def test_verify_recomputes_without_the_run_folders(whole: Path, tmp_path: Path) 
     copy = tmp_path / "results" / "copy"
     shutil.copytree(whole, copy, ignore=shutil.ignore_patterns("universes"))
     assert run_command_line(["verify", str(copy.parent)]) == 0
-    for name in ("universes.csv", "multiverse.md"):
+    for name in ("universes.csv", "variance.csv", "multiverse.md"):
         before = (copy / name).read_text(encoding="utf-8")
-        changed = before.replace("0.75", "0.76", 1) if name.endswith("csv") else before + "more\n"
+        changed = before.replace("0.", "0.1", 1) if name.endswith("csv") else before + "more\n"
         assert changed != before
         (copy / name).write_text(changed, encoding="utf-8")
         assert run_command_line(["verify", str(copy)]) == 1
