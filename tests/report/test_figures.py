@@ -17,7 +17,7 @@ from leukbench.report.figures.style import rendered
 from leukbench.report.hardest import hardest_images
 from leukbench.report.results import Results
 from leukbench.runfolder import RunFolder
-from tests.fake_run import CONTROL, MODELS, FakeModel, make_run
+from tests.fake_run import CONTROL, MODELS, FakeModel, make_run, write_trial_frame
 
 PICTURES = {"samples", "prediction_examples"}
 OF_ONE_SPLIT = {
@@ -144,7 +144,7 @@ def test_network_without_finite_probabilities_leaves_the_others_figures(tmp_path
     record = folder.records[0]
     frame = folder.predictions(record)
     frame.loc[:, [name for name in frame.columns if name.startswith("p_")]] = np.nan
-    frame.to_parquet(folder.trial_path(record) / "predictions.parquet")
+    write_trial_frame(folder, record, frame)
     figure = draw(RunFolder(tmp_path), "roc")
     titles = [ax.get_title() for ax in figure.axes if ax.get_visible()]
     assert len(titles) == len(MODELS) - 1
@@ -183,7 +183,7 @@ def test_risk_over_coverage_says_the_area_of_each_model(tmp_path: Path) -> None:
     sure = np.where(right, 0.9, 0.6)
     for name in folder.classes:
         frame[f"p_{name}"] = np.where(frame["y_pred"] == name, sure, (1 - sure) / 3)
-    frame.to_parquet(folder.trial_path(record) / "predictions.parquet")
+    write_trial_frame(folder, record, frame)
     (ax,) = draw(RunFolder(tmp_path), "risk_coverage").axes
     n, wrong = len(frame), int((~right).sum())
     best = sum(i / (n - wrong + i) for i in range(1, wrong + 1)) / n
