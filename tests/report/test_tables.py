@@ -166,8 +166,8 @@ def test_probe_within_the_best_models_interval_stands_in_the_first_line(tmp_path
     assert "Image size" in re.findall(r"caption\{(.*?)\.", comparison_latex(Results(folder)))[0]
 
 
-def test_weak_probe_is_no_warning(mixed: RunFolder) -> None:
-    text = comparison_markdown(Results(mixed))
+def test_weak_probe_is_no_warning(tmp_path: Path) -> None:
+    text = comparison_markdown(Results(make_run(tmp_path, (PROBE, *MODELS))))
     assert not text.startswith("**A high accuracy here")
     assert "The best shortcut probe, “Six colour numbers, 5-NN”, reaches" in text
 
