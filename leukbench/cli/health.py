@@ -17,6 +17,9 @@ def check_model(
     chosen = registry.names() if names == ["all"] else tuple(names)
     broken = 0
     for name in chosen:
+        if names == ["all"] and not registry.get(name).installed:
+            typer.echo(f"{name}: not checked, it {registry.get(name).missing}")
+            continue
         results = check(name)
         bad = [result for result in results if not result.ok]
         broken += bool(bad)

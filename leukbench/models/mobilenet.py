@@ -6,6 +6,7 @@ trainable parameters at 224x224x3 and 1000 classes, and 34,112 running means and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -42,8 +43,11 @@ STAGES = (
 )
 
 
-def features(x: Any) -> Any:
-    """All but the classifier: from images in -1..1 to 1280 maps."""
+def features(x: Any, stages: Sequence[tuple[int, int, int, int, int]] | None = None) -> Any:
+    """All but the classifier: from images in -1..1 to 1280 maps.
+
+    ``stages`` are those of another network of such blocks, with the kernel size of each in the end.
+    """
     from keras import layers as L
 
     from leukbench.models.training import layers as blocks
@@ -51,7 +55,8 @@ def features(x: Any) -> Any:
     convolve = partial(blocks.convolve, ceiling=6.0)
     x = convolve(x, 32, 3, 2, name="stem")
     number = 0
-    for expansion, width, repetitions, stride in STAGES:
+    chosen = [(*stage, 3) for stage in STAGES] if stages is None else stages
+    for expansion, width, repetitions, stride, kernel in chosen:
         for repetition in range(repetitions):
             number += 1
             name = f"block{number}"
@@ -60,7 +65,7 @@ def features(x: Any) -> Any:
             if expansion > 1:
                 x = convolve(x, maps * expansion, 1, name=f"{name}_expand")
             x = L.DepthwiseConv2D(
-                3,
+                kernel,
                 strides=strides,
                 padding="same",
                 use_bias=False,

@@ -6,7 +6,7 @@ Grey is repeated to three channels. Weights are random, ImageNet's, or from a fi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -85,23 +85,33 @@ def layers(shape: tuple[int, int, int], classes: int, network: str, weights: str
     ``network`` a key of `SIZES`, ``weights`` ``none``, ``imagenet`` or the name of a file.
     """
     import keras
-    from keras import layers as L
 
-    inputs = keras.Input(shape, dtype="uint8")
-    x = L.Rescaling(1.0, name="values")(inputs)
-    # Not keras.layers.Resizing: called without `training`, it switches all that follow to training.
-    x = keras.ops.image.resize(x, (SIZES[network], SIZES[network]), interpolation="bilinear")
-    if shape[2] == 1:
-        x = L.Concatenate(name="grey_to_colour")([x, x, x])
-    mean, deviation = normalisation(network, weights)
-    scale = L.Normalization(mean=mean, variance=[s * s for s in deviation], name="scale")
-    outputs = CLASSIFIERS[network](scale(x), classes)
+    inputs, x = scaled_input(shape, SIZES[network], *normalisation(network, weights))
+    outputs = CLASSIFIERS[network](x, classes)
     model = keras.Model(inputs, outputs, name=f"{network}_native")
     if weights != "none":
         from leukbench.models.training.pretrained import load_weights
 
         load_weights(model, network, weights)
     return model
+
+
+def scaled_input(
+    shape: tuple[int, int, int], side: int, mean: Sequence[float], deviation: Sequence[float]
+) -> tuple[Any, Any]:
+    """Input of images of this shape, and what becomes of them: side by side pixels, colour, scaled."""
+    import keras
+    from keras import layers as L
+
+    inputs = keras.Input(shape, dtype="uint8")
+    x = L.Rescaling(1.0, name="values")(inputs)
+    # Not keras.layers.Resizing: called without `training`, it switches all that follow to training.
+    x = keras.ops.image.resize(x, (side, side), interpolation="bilinear")
+    if shape[2] == 1:
+        x = L.Concatenate(name="grey_to_colour")([x, x, x])
+    return inputs, L.Normalization(
+        mean=list(mean), variance=[s * s for s in deviation], name="scale"
+    )(x)
 
 
 def normalisation(network: str, weights: str) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
@@ -36,6 +37,7 @@ BUILT_IN_MODULES = (
     "leukbench.models.leuknet",
     "leukbench.models.controls",
     "leukbench.models.native",
+    "leukbench.models.efficientnet_lite0",
     "leukbench.models.shortcut_probes",
 )
 
@@ -96,6 +98,12 @@ class ModelSpec:
     options: Mapping[str, bool | int | float | str] = field(default_factory=dict)
     """What a protocol may change under ``[options.NAME]``, with the value of the recipe; the factory
     takes them by name."""
+    starts_from: str = ""
+    """Trained weights that it always starts from: what they are called, and the sha256 of their file."""
+    frozen: bool = False
+    """Whether those weights stay as they are, and only what follows them is fitted."""
+    needs: tuple[str, str] | None = None
+    """A package that it needs beside those of leukbench, and the extra that installs it."""
     adapter_version: int = 1
     """Raised when a change makes earlier trials of this model no longer comparable."""
 
@@ -116,6 +124,27 @@ class ModelSpec:
     def competes(self) -> bool:
         """False for a shortcut probe, which shows what a model's number is worth."""
         return self.family != "probe"
+
+    @property
+    def installed(self) -> bool:
+        """Whether the package that it needs is there."""
+        return self.needs is None or find_spec(self.needs[0]) is not None
+
+    def require(self) -> None:
+        """`UsageError` where the package that it needs is not there."""
+        if not self.installed:
+            raise UsageError(f"Model {self.name!r} {self.missing}.")
+
+    @property
+    def missing(self) -> str:
+        """What it needs and how to install it; empty where it needs nothing of its own."""
+        if self.needs is None:
+            return ""
+        package, extra = self.needs
+        return (
+            f"needs the package {package.replace('_', '-')}: install it with pip install "
+            f'"leukbench[{extra}]"'
+        )
 
     def changed_options(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Those of a protocol's options that differ from the recipe.

@@ -29,6 +29,7 @@ TRUSTED_TYPES = frozenset(
         "leukbench.models.features.FourierSpectrum",
         "leukbench.models.features.GreyHistogram",
         "leukbench.models.features.MeanAndSpread",
+        "leukbench.models.frozen_features.LogisticOnFeatures",
         "sklearn.calibration._CalibratedClassifier",
         "sklearn.calibration._TemperatureScaling",
         "sklearn.metrics._dist_metrics.EuclideanDistance64",

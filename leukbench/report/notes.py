@@ -51,8 +51,9 @@ def footnotes(results: Results) -> list[str]:
 def _initial_weights(results: Results) -> Iterator[str]:
     if results.fine_tuned:
         yield (
-            "Networks that start from trained weights were fine-tuned: compare them only with "
-            "networks that started from the same weights."
+            "Networks that start from trained weights were fine-tuned, or kept as they were where it "
+            "says frozen: they have seen other images than the training part, so compare them only "
+            "with networks that started from the same weights."
         )
     elif any(initial_weights(records) for records in results.records.values()):
         yield "Every network was trained from random weights."

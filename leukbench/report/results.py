@@ -36,7 +36,7 @@ CLASS_COLUMNS = (
 
 RANDOM_WEIGHTS = "random"
 INITIAL_WEIGHTS = "initial_weights"
-"""One column more, where a network of the run was fine-tuned."""
+"""One column more, where a model of the run started from trained weights."""
 
 _COST = {
     "parameters": "parameters",
@@ -107,7 +107,7 @@ class Results:
 
     @cached_property
     def fine_tuned(self) -> bool:
-        """Whether any network started from trained weights: a column then says which."""
+        """Whether any model started from trained weights: a column then says which."""
         starts = {initial_weights(records) for records in self.records.values()}
         return bool(starts - {"", RANDOM_WEIGHTS})
 
@@ -328,14 +328,15 @@ def worst_status(records: Sequence[TrialRecord]) -> str:
 def initial_weights(records: Sequence[TrialRecord]) -> str:
     """What a network started from: ``random``, ``imagenet``, or a file and the start of its sha256.
 
-    Empty for what is no network.
+    ``frozen`` follows where those weights stayed as they were. Empty for what is no network.
     """
     starts = []
     for record in records:
         parameters = record.identity.get("parameters", {})
         name, _, digest = str(parameters.get("weights", "")).partition(" ")
         if name:
-            starts.append(f"{name} ({digest[:8]})" if digest else name)
+            frozen = ", frozen" if parameters.get("frozen") else ""
+            starts.append((f"{name} ({digest[:8]})" if digest else name) + frozen)
         elif "epochs" in parameters:
             starts.append(RANDOM_WEIGHTS)
     return ", ".join(dict.fromkeys(starts))

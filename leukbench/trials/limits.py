@@ -32,6 +32,7 @@ START_SECONDS = 8.0
 NETWORK_MB = 1750.0
 """Upper figure of a network's memory at batches of 64 images of 50 by 50 pixels."""
 OTHERS_MB = 1000.0
+FROZEN_MB = 2500.0
 NATIVE_SIZE = 224
 
 
@@ -175,6 +176,8 @@ def _family_order(plan: TrialPlan) -> int:
 def _memory_mb(plan: TrialPlan, options: RunOptions) -> float:
     """Upper figure of the memory that a trial takes, MiB."""
     needed = OTHERS_MB
+    if plan.spec.frozen:
+        needed = FROZEN_MB
     if plan.spec.framework == "keras":
         side = NATIVE_SIZE if plan.spec.native else options.protocol.preprocessing.size
         needed = 250.0 + NETWORK_MB * (side / 50) ** 2 * plan.parameters["batch_size"] / 64

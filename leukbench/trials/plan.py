@@ -91,7 +91,7 @@ def plan_trials(
     DataError
         Where the file of weights cannot be read.
     """
-    if weights != "none" and not any(spec.native for spec in specs):
+    if weights != "none" and not any(spec.native and not spec.starts_from for spec in specs):
         raise UsageError(
             f"`weights={weights}` is for networks at native size: name one, such as "
             "`models=vgg16_native`."
@@ -112,7 +112,7 @@ def plan_trials(
         ]
         for fold, seed in trials:
             parameters = _parameters(protocol, spec, seed, gpu)
-            given, written = start if spec.native else ({}, {})
+            given, written = _start_of(spec, start)
             identity = (
                 common | splits[fold] | own | {"parameters": parameters | written, "seed": seed}
             )
@@ -129,6 +129,16 @@ def plan_trials(
                 )
             )
     return plans
+
+
+def _start_of(
+    spec: ModelSpec, chosen: tuple[dict[str, str], dict[str, str]]
+) -> tuple[dict[str, str], dict[str, Any]]:
+    """What a model starts from, as `_start` gives it: its own weights, the chosen ones, or none."""
+    if spec.starts_from:
+        frozen = {"frozen": True} if spec.frozen else {}
+        return {}, {"weights": spec.starts_from, **frozen}
+    return chosen if spec.native else ({}, {})
 
 
 def _start(weights: str) -> tuple[dict[str, str], dict[str, str]]:

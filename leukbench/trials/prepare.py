@@ -128,8 +128,10 @@ def prepare(options: RunOptions) -> Preparation:
 def _chosen_specs(options: RunOptions) -> list[ModelSpec]:
     """Models that were asked for, and the shortcut probes where the protocol has them."""
     protocol = options.protocol
-    specs = [registry.get(name) for name in options.models or protocol.models or registry.names()]
+    every = tuple(spec.name for spec in registry.specs() if spec.installed)
+    specs = [registry.get(name) for name in options.models or protocol.models or every]
     for spec in specs:
+        spec.require()
         if not spec.competes:
             raise UsageError(
                 f"`models={spec.name}` is a shortcut probe: it runs beside the models where the "

@@ -19,6 +19,7 @@ from leukbench.records import Epoch, Job, Outcome
 from leukbench.score import UNRANKED_FAMILIES
 from leukbench.score.arrays import probability_columns
 from leukbench.trials.device import settle_tensorflow
+from leukbench.trials.feature_cache import OnFeatures, cached_features
 
 ROUNDING = 1e-3
 """Most that a row of probabilities may miss 1 by before it is divided by its sum: single precision."""
@@ -73,10 +74,10 @@ def run_trial(job: Job, *, on_epoch: OnEpoch) -> tuple[Outcome, Explain]:
     spec = registry.get(job.model)
     if spec.adapter_version != job.adapter_version:
         raise RuntimeError("leukbench was changed while it ran: start the run again")
-    if spec.framework == "keras":
+    estimator = registry.create(job.model, **job.parameters)
+    if spec.framework == "keras" or isinstance(estimator, OnFeatures):
         settle_tensorflow(job.device)
     data = _Data.of(job)
-    estimator = registry.create(job.model, **job.parameters)
     fit_seconds = _fit(estimator, data, job, on_epoch)
     test_images = data.images[data.scored]
     start = time.perf_counter()
@@ -131,6 +132,8 @@ def _fit(estimator: Any, data: _Data, job: Job, on_epoch: OnEpoch) -> float:
             else ("monitor_data", data.test)
         )
         extra[watched] = (data.images[part], data.labels[part])
+    if isinstance(estimator, OnFeatures):
+        extra["features"] = cached_features(estimator, job.images)[data.train]
     images, labels = data.images[data.train], data.labels[data.train]
     start = time.perf_counter()
     estimator.fit(images, labels, **extra)

@@ -12,7 +12,7 @@ from leukbench.models.training import pretrained
 keras = pytest.importorskip("keras")
 save_file = pytest.importorskip("safetensors.numpy").save_file
 
-NATIVE = [spec for spec in registry.specs() if spec.native]
+NATIVE = [spec for spec in registry.specs() if spec.native and not spec.starts_from]
 KERAS_READS = pytest.mark.filterwarnings(  # Keras' own, with NumPy 2
     "ignore:__array__ implementation:DeprecationWarning"
 )

@@ -262,12 +262,17 @@ def test_fine_tuned_networks_stand_in_no_ranking_without_a_column_that_says_so(
         "vgg16_native", "VGG-16 at 224", "deep", 0.9,
         parameters={"epochs": 3, "weights": "trained.keras " + "ab" * 32},
     )  # fmt: skip
+    frozen = FakeModel(
+        "efficientnet_lite0_frozen", "Frozen", "reference", 0.75,
+        parameters={"weights": "imagenet " + "cd" * 32, "frozen": True},
+    )  # fmt: skip
     trees = FakeModel("random_forest", "Random forest", "classical", 0.7)
-    both = make_run(tmp_path / "both", [scratch, tuned, trees])
+    both = make_run(tmp_path / "both", [scratch, tuned, frozen, trees])
     table = comparison_table(both).set_index("model")
     assert list(table.columns)[-1] == "initial_weights"
     assert dict(table["initial_weights"]) == {
         "vgg16_native": "trained.keras (abababab)", "vgg16": "random", "random_forest": "",
+        "efficientnet_lite0_frozen": "imagenet (cdcdcdcd), frozen",
     }  # fmt: skip
     write_tables(both)
     text = (both.path / "comparison.md").read_text()

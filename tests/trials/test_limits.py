@@ -203,3 +203,10 @@ def test_a_dry_run_goes_by_the_finished_trials_of_the_run_folder(tmp_path: Path)
         ("estimate", START_SECONDS + 20.0 / (50 * 4) * 100 * 30),
         ("unknown", None),
     ]
+
+
+def test_a_frozen_network_counts_as_one_that_only_predicts() -> None:
+    frozen, tuned, other = planned(["efficientnet_lite0_frozen", "efficientnet_lite0", "svm_rbf"])
+    needs = [module._memory_mb(plan, options()) for plan in (frozen, tuned, other)]
+    assert needs[0] == module.FROZEN_MB
+    assert needs[1] > needs[0] > needs[2]

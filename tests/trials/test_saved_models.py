@@ -16,7 +16,7 @@ from leukbench.cli.app import run_command_line
 from leukbench.data.preprocess import preprocess_image, read_image
 from leukbench.errors import DataError, UsageError
 from leukbench.explain.heat_maps import NOTICE, grad_cam, occlusion
-from leukbench.models import registry, saved
+from leukbench.models import efficientnet_lite0, registry, saved
 from leukbench.predict import SavedModel, as_frame
 from leukbench.protocol import Preprocessing
 from leukbench.records import file_sha256, read_json
@@ -196,11 +196,16 @@ def test_a_foreign_type_is_refused_even_with_its_sum_made_to_fit(kept: RunFolder
         SavedModel(RunFolder(kept.path), "naive_bayes")
 
 
-CLASSICAL = [spec.name for spec in registry.specs() if spec.framework == "sklearn"]
+CLASSICAL = [
+    spec.name for spec in registry.specs() if spec.framework == "sklearn" and spec.installed
+]
 
 
 @pytest.mark.parametrize("name", CLASSICAL)
-def test_every_classical_model_survives_being_kept(name: str, tmp_path: Path) -> None:
+def test_every_classical_model_survives_being_kept(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(efficientnet_lite0, "SIDE", 32)
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (30, 16, 16, 3), dtype=np.uint8)
     images[::3] //= 3

@@ -9,7 +9,7 @@ import pytest
 
 from leukbench.data.dataset import Dataset, ImageRecord
 from leukbench.errors import DataError, UsageError
-from leukbench.models import registry
+from leukbench.models import efficientnet_lite0, registry
 from leukbench.protocol import Protocol
 from leukbench.trials.plan import TrialPlan, plan_trials
 
@@ -61,3 +61,21 @@ def test_a_start_that_cannot_be_is_refused(tmp_path: Path) -> None:
         _plans(str(tmp_path / "absent.keras"))
     with pytest.raises(UsageError, match="`models=vgg16_native`"):
         _plans("imagenet", ("alexnet", "svm_rbf"))
+
+
+def test_a_pretrained_model_has_its_own_weights_in_its_key_whatever_is_chosen(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "trained.safetensors"
+    file.write_bytes(b"one")
+    names = ("efficientnet_lite0_frozen", "efficientnet_lite0", "alexnet_native")
+    frozen, tuned, other = _plans(str(file), names)
+    assert [plan.key for plan in _plans("none", names)[:2]] == [frozen.key, tuned.key]
+    for plan in (frozen, tuned):
+        assert "weights" not in plan.parameters
+        assert plan.identity["parameters"]["weights"] == f"imagenet {efficientnet_lite0.SHA256}"
+    assert frozen.identity["parameters"]["frozen"] is True
+    assert "frozen" not in tuned.identity["parameters"]
+    assert other.identity["parameters"]["weights"].startswith("trained.safetensors ")
+    with pytest.raises(UsageError, match="`models=vgg16_native`"):
+        _plans("imagenet", names[:2])

@@ -65,6 +65,8 @@ def describe_cost(spec: ModelSpec) -> str:
     """
     if spec.framework != "keras":
         return "as many as the training data make"
+    if not spec.installed:
+        return spec.missing
     keras.backend.clear_session()
     network = spec.factory()().build(PAPER_SHAPE, PAPER_CLASSES)
     size = "x".join(map(str, PAPER_SHAPE))
