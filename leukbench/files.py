@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from leukbench.errors import DataError
+
+_TEMPORARY = re.compile(r"\..+(\.\w+)\.[a-z0-9_]{8}\1")
 
 
 def cache_dir() -> Path:
@@ -66,6 +69,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise _not_written(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what `atomic_path` leaves in a folder, and one level below it, at a kill."""
+    for place in (folder, *(path for path in folder.iterdir() if path.is_dir())):
+        for file in place.glob(".*"):
+            if _TEMPORARY.fullmatch(file.name) and file.is_file():
+                file.unlink()
 
 
 def reserve_space(path: Path) -> None:

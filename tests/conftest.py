@@ -20,7 +20,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 PLUGIN = '''
 """Models that misbehave, to see that the runner does not."""
-import os, time
+import os, signal, time
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from leukbench.models.registry import ModelSpec
@@ -41,6 +41,13 @@ class Mean(ClassifierMixin, BaseEstimator):
             time.sleep(600)
         if self.mode == "dies":
             os._exit(7)
+        if self.mode == "crashes":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if self.mode == "shouts":
+            for number in (1, 2):
+                os.write(number, b"\\xff{" * 2_000_000 + b"\\n")
+        if self.mode == "raises_oddly":
+            raise type("Odd", (Exception,), {"__reduce__": None, "__str__": lambda self: "\\udce9\\n"})()
         if self.mode == "grows":
             self.hoard = []
             while True:
@@ -76,7 +83,10 @@ def make(mode):
     return lambda **parameters: Mean(mode=mode, **parameters)
 
 
-MODES = ("ok", "raises", "sleeps", "dies", "grows", "constant", "spies", "undone")
+MODES = (
+    "ok", "raises", "sleeps", "dies", "grows", "constant", "spies", "undone", "crashes", "shouts",
+    "raises_oddly",
+)
 globals().update({f"make_{mode}": make(mode) for mode in MODES})
 SPECS = tuple(
     ModelSpec(

@@ -69,14 +69,19 @@ def _serve(path: Path, answers: TextIO) -> None:
 
 
 def _failure(error: Exception) -> Outcome:
-    trace = traceback.format_exc()
+    trace = _as_text(traceback.format_exc())
     if isinstance(error, MemoryError):
         return Outcome(status="out-of-memory", reason="out of memory", traceback=trace)
     exhausted = type(error).__name__ == "ResourceExhaustedError"
-    reason = f"{type(error).__name__}: {error}".strip().splitlines()[0][:500]
+    reason = _as_text(f"{type(error).__name__}: {error}".strip().splitlines()[0][:500])
     return Outcome(
         status="out-of-memory" if exhausted else "failed", reason=reason, traceback=trace
     )
+
+
+def _as_text(text: str) -> str:
+    """Escape what UTF-8 cannot hold, such as parts of the name of a file."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _reset_peak_memory() -> None:

@@ -16,7 +16,7 @@ from leukbench.data.catalog import get_entry
 from leukbench.data.dataset import Dataset
 from leukbench.data.preprocess import preprocess_dataset, preprocessed_file
 from leukbench.data.splits import part_indices, split_sha256
-from leukbench.files import atomic_path, cache_dir
+from leukbench.files import atomic_path, cache_dir, write_text
 from leukbench.machine import describe_environment
 from leukbench.models import registry, saved
 from leukbench.protocol import Preprocessing
@@ -25,6 +25,7 @@ from leukbench.runfolder import RunFolder
 from leukbench.trials.heartbeat import Heartbeat
 from leukbench.trials.limits import longest_first
 from leukbench.trials.local import Inputs, Reporter, run_trials
+from leukbench.trials.lock import WORK
 from leukbench.trials.options import RunOptions
 from leukbench.trials.plan import TrialPlan
 from leukbench.trials.precision import stored_speedups
@@ -32,6 +33,8 @@ from leukbench.trials.prepare import Preparation
 from leukbench.trials.store import RunStore, write_json
 from leukbench.trials.subprocess_call import call_in_subprocess
 
+REPORT_DUE = "report-due.txt"
+"""File in the work folder that is there from the first new trial until the tables hold it."""
 SHORTCUTS_VERSION = 1
 """Raised when a change of `leukbench.data.shortcuts` changes what is in its arrays."""
 
@@ -82,12 +85,16 @@ def _carry_out(
             store.adopt(elsewhere[plan.key])
     waiting = [plan for plan in waiting if not _finished(plan, options, store)]
     reporter.waiting(len(waiting), len(prepared.plans))
+    due = prepared.out / WORK / REPORT_DUE
     if waiting:
+        if report:
+            write_text(due, "The tables are older than the trials.\n")
         _run_waiting(prepared, waiting, store, reporter)
-    if report and (waiting or not (prepared.out / "report.html").is_file()):
+    if report and (due.is_file() or not (prepared.out / "report.html").is_file()):
         from leukbench.report import write_report
 
         call_in_subprocess(write_report, prepared.out, images=len(prepared.source))
+        due.unlink(missing_ok=True)
 
 
 def _run_waiting(

@@ -18,7 +18,7 @@ import pandas as pd
 
 from leukbench._version import __version__
 from leukbench.errors import DataError, UsageError
-from leukbench.files import write_text
+from leukbench.files import remove_unfinished, write_text
 from leukbench.machine import machine_id
 from leukbench.records import (
     REPLAY,
@@ -57,6 +57,7 @@ class RunStore:
                 shutil.rmtree(folder, ignore_errors=True)
         self._workspace = self._folder_lock.work / str(os.getpid())
         try:
+            remove_unfinished(path)
             self._trials.mkdir(exist_ok=True)
             self._workspace.mkdir()
         except OSError as error:
@@ -191,8 +192,8 @@ class RunStore:
             finished = read_record(folder / "record.json").scored
         except DataError:
             finished = False
-        if not finished:
-            shutil.rmtree(folder)
+        if not finished:  # moved first: a kill must not leave a part of it
+            shutil.rmtree(folder.rename(self.work("replaced") / folder.name))
             return
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
         (self.path / "superseded").mkdir(exist_ok=True)

@@ -121,6 +121,21 @@ def test_a_failing_model_never_stops_the_others(
 
 
 @pytest.mark.usefixtures("plugin_models")
+def test_a_child_that_crashes_shouts_or_raises_what_no_text_holds_is_told(
+    make_folder: MakeFolder, protocol: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    names = "mean_crashes,mean_shouts,mean_raises_oddly"
+    assert run(make_folder(), protocol, out, "--models", names) == 2
+    found = {record.model: record for record in RunFolder(out).records}
+    assert found["mean_crashes"].status == "failed"
+    assert found["mean_crashes"].reason == "the process ended without an answer (SIGSEGV)"
+    assert found["mean_shouts"].status == "ok"
+    assert found["mean_raises_oddly"].status == "failed"
+    assert found["mean_raises_oddly"].reason == "Odd: \\udce9"
+
+
+@pytest.mark.usefixtures("plugin_models")
 @pytest.mark.parametrize(
     ("model", "option", "status"),
     [
