@@ -29,6 +29,7 @@ from leukbench.records import (
     read_stored,
 )
 from leukbench.score.arrays import TrialPredictions
+from leukbench.score.benign_malignant import BENIGN
 
 IMPORTANCE = "explanation.csv"
 HEAT_MAPS = "explanation.npz"
@@ -85,6 +86,12 @@ class RunFolder:
     def classes(self) -> tuple[str, ...]:
         """Class names of the task, in the order of the probability columns."""
         return self.run.task_classes
+
+    @property
+    def benign(self) -> str | None:
+        """The class of the task that is not malignant; None where it is not known."""
+        named = (self.run.dataset.benign, BENIGN)
+        return next((name for name in named if name in self.classes), None)
 
     @property
     def synthetic(self) -> bool:

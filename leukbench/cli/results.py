@@ -98,7 +98,7 @@ def compare(
         "file_order": "Accuracy where runs of neighbouring files are one group",
         "leakage": "What a partner in training is worth, within classes",
         "calibration": "Calibration error beside that of a calibrated model",
-        "benign_malignant": f"{first.run.dataset.benign} against the rest ({costs})",
+        "benign_malignant": f"{first.benign} against the rest ({costs})",
     }
     for name, title in titles.items():
         _print(title, frames.get(name))
@@ -148,10 +148,8 @@ def _one_run(
     """What is said of one run besides its pairs."""
     from leukbench.data.dataset import natural_key
     from leukbench.report.results import Results
-    from leukbench.score.benign_malignant import benign_malignant, binary_trials
-    from leukbench.score.decisions import decision_curve
+    from leukbench.score.benign_malignant import benign_malignant
     from leukbench.score.file_order import file_order
-    from leukbench.score.members import models_of
     from leukbench.score.summary import calibration_table
 
     results = Results(folder)
@@ -160,17 +158,16 @@ def _one_run(
         frames |= {"dependence": order.dependence, "file_order": order.intervals}
     if not results.leakage.empty:
         frames["leakage"] = results.leakage
-    benign = folder.run.dataset.benign
-    if benign in folder.classes:
+    if folder.benign is not None:
         frames["benign_malignant"] = benign_malignant(
             results.trials,
             results.groups,
-            benign=benign,
+            benign=folder.benign,
             missed=missed,
             false_alarm=false_alarm,
             prevalence=prevalence,
         )
-        frames["decision_curve"] = decision_curve(models_of(binary_trials(results.trials, benign)))
+        frames["decision_curve"] = results.decision_curve
     return frames
 
 

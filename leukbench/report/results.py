@@ -14,7 +14,9 @@ from leukbench.records import PublishedValues, TrialRecord
 from leukbench.report.formats import NOT_REPORTED
 from leukbench.runfolder import HeatMaps, RunFolder
 from leukbench.score.arrays import TrialPredictions, group_codes, groups_from_split
+from leukbench.score.benign_malignant import binary_trials
 from leukbench.score.comparisons import Comparison, compare
+from leukbench.score.decisions import decision_curve
 from leukbench.score.file_order import FileOrder, file_order
 from leukbench.score.intervals import effective_groups
 from leukbench.score.leakage import leakage_effects
@@ -211,6 +213,11 @@ class Results:
         """What a partner in training is worth to each model; empty without an audit of the split."""
         partnered = self.folder.partnered if self.trials else {}
         return leakage_effects(self.trials, partnered, self.groups) if partnered else pd.DataFrame()
+
+    @cached_property
+    def decision_curve(self) -> pd.DataFrame:
+        """Net benefit of calling images malignant, over thresholds; needs `folder.benign`."""
+        return decision_curve(binary_trials(self.trials, self.folder.benign), self.groups)
 
     @cached_property
     def effective_groups(self) -> float:

@@ -5,16 +5,18 @@ All take the view of `leukbench.score.benign_malignant`: class 0 is benign, clas
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from leukbench.score.arrays import Arrays, FloatArray
-from leukbench.score.intervals import Interval
-from leukbench.score.members import ModelTrials
+from leukbench.score.arrays import Arrays, FloatArray, Groups, TrialPredictions
+from leukbench.score.intervals import CONFIDENCE, Interval
+from leukbench.score.members import models_of
 from leukbench.score.metrics import ImageMetric, Metric
-from leukbench.score.resampling import Resampled
+from leukbench.score.resampling import RESAMPLES, Resampled
+from leukbench.score.summary import summarise
 
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
 
@@ -66,8 +68,9 @@ def net_benefit(threshold: float) -> ImageMetric:
     rate = threshold / (1 - threshold)
 
     def value(a: Arrays) -> FloatArray:
-        called = a.distribution[:, 1] >= threshold
-        return np.where(called, np.where(a.truth == 1, 1.0, -rate), 0.0)
+        malignant = a.distribution[:, 1]
+        worth = np.where(malignant >= threshold, np.where(a.truth == 1, 1.0, -rate), 0.0)
+        return np.where(np.isnan(malignant), np.nan, worth)
 
     return ImageMetric(
         name="net_benefit", title="Net benefit", value=value, low=-rate,
@@ -114,17 +117,36 @@ def sensitivity_at(specificity: float) -> SensitivityAt:
     )  # fmt: skip
 
 
-def decision_curve(models: list[ModelTrials]) -> pd.DataFrame:
+def decision_curve(
+    trials: Iterable[TrialPredictions],
+    groups: Groups | None = None,
+    *,
+    confidence: float = CONFIDENCE,
+    resamples: int = RESAMPLES,
+) -> pd.DataFrame:
     """Return net benefit over thresholds, of each model and of calling all images malignant.
 
-    Columns ``model``, ``threshold``, ``net_benefit``, ``all_malignant``.
+    `trials` are those of `leukbench.score.benign_malignant.binary_trials`. Columns ``model``,
+    ``threshold``, ``net_benefit``, ``low``, ``high`` (point by point, as `summarise` takes them),
+    ``all_malignant``; NaN where a trial left no probabilities.
     """
-    rows = []
-    for model in models:
-        share = model.mean([float((m.arrays.truth == 1).mean()) for m in model.members])
-        for threshold in THRESHOLDS:
-            metric = net_benefit(threshold)
-            value = model.mean_scores({metric.name: metric})[metric.name]
-            everything = share - (1 - share) * threshold / (1 - threshold)
-            rows.append((model.model, threshold, value, everything))
-    return pd.DataFrame(rows, columns=["model", "threshold", "net_benefit", "all_malignant"])
+    models = models_of(trials)
+    metrics = {f"{t:g}": replace(net_benefit(t), name=f"{t:g}") for t in THRESHOLDS}
+    found = summarise(
+        [member for model in models for member in model.members], groups, metrics=metrics,
+        confidence=confidence, resamples=resamples,
+    )  # fmt: skip
+    threshold = found["metric"].astype(float)
+    share = {m.model: m.mean([float((t.arrays.truth == 1).mean()) for t in m.members])
+             for m in models}  # fmt: skip
+    malignant = found["model"].map(share)
+    return pd.DataFrame(
+        {
+            "model": found["model"],
+            "threshold": threshold,
+            "net_benefit": found["value"],
+            "low": found["low"],
+            "high": found["high"],
+            "all_malignant": malignant - (1 - malignant) * threshold / (1 - threshold),
+        }
+    )

@@ -125,7 +125,7 @@ def test_style_and_script_pass_the_policy(page: Any) -> None:
 def test_every_figure_is_decoded(page: Any) -> None:
     script = "return Array.from(document.images).map(i => i.complete && i.naturalWidth)"
     widths = page.execute_script(script)
-    assert len(widths) == 12
+    assert len(widths) == 13
     assert all(width > 100 for width in widths)
 
 

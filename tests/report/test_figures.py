@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from tests.fake_run import CONTROL, MODELS, FakeModel, make_run, write_trial_fra
 PICTURES = {"samples", "prediction_examples"}
 OF_ONE_SPLIT = {
     "comparison", "confusion", "per_class", "roc", "precision_recall", "calibration",
-    "risk_coverage", "learning_curves", "cost", "data_flow", "architecture", "hardest",
+    "risk_coverage", "decision_curve", "learning_curves", "cost", "data_flow", "architecture",
+    "hardest",
 }  # fmt: skip
 
 
@@ -171,7 +173,7 @@ def test_impossible_figure_says_what_it_needs(plain: RunFolder, name: str) -> No
 
 def test_registry_names_every_figure_once() -> None:
     names = [spec.name for spec in FIGURES]
-    assert len(set(names)) == len(names) == 17
+    assert len(set(names)) == len(names) == 18
 
 
 def test_risk_over_coverage_says_the_area_of_each_model(tmp_path: Path) -> None:
@@ -189,3 +191,34 @@ def test_risk_over_coverage_says_the_area_of_each_model(tmp_path: Path) -> None:
     best = sum(i / (n - wrong + i) for i in range(1, wrong + 1)) / n
     assert f"AURC {best:.3f} (best {best:.3f})" in ax.get_title()
     assert ax.get_lines()[0].get_ydata()[-1] == pytest.approx(wrong / n)
+
+
+def test_the_decision_curve_shows_what_probabilities_of_right_answers_are_worth(
+    tmp_path: Path,
+) -> None:
+    """Every answer is sure: at each threshold found cases less t / (1 - t) false alarms."""
+    folder = make_run(tmp_path, MODELS[:1])
+    record = folder.records[0]
+    frame = folder.predictions(record)
+    for name in folder.classes:
+        frame[f"p_{name}"] = (frame["y_pred"] == name).astype(float)
+    frame.to_parquet(folder.trial_path(record) / "predictions.parquet")
+    figure = draw(RunFolder(tmp_path), "decision_curve")
+    (ax,) = figure.axes
+    assert "Benign against the rest" in figure.get_suptitle()
+    malignant, called = frame["y_true"] != "Benign", frame["y_pred"] != "Benign"
+    found, alarms = (malignant & called).sum(), (~malignant & called).sum()
+    thresholds, worth = ax.get_lines()[0].get_data()
+    expected = (found - alarms * thresholds / (1 - thresholds)) / len(frame)
+    assert worth == pytest.approx(expected)
+    everything = ax.get_lines()[1].get_ydata()
+    assert everything[9] == pytest.approx((malignant.sum() - (~malignant).sum()) / len(frame))
+
+
+def test_there_is_no_decision_curve_where_no_class_is_benign(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, MODELS[:1])
+    run = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
+    run["dataset"]["benign"] = ""
+    (tmp_path / "run.json").write_text(json.dumps(run), encoding="utf-8")
+    assert folder.benign == "Benign"
+    assert "decision_curve" not in names_of(Results(RunFolder(tmp_path)))

@@ -91,7 +91,7 @@ def test_policy_allows_this_style_and_this_script_only(written: Path) -> None:
 def test_every_figure_has_its_alternative_text(written: Path) -> None:
     page = Page((written / "report.html").read_text(encoding="utf-8"))
     images = [attributes for tag, attributes in page.tags if tag == "img"]
-    assert len(images) == 12
+    assert len(images) == 13
     assert all(len(image["alt"] or "") > 30 for image in images)
 
 

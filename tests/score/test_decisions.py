@@ -15,7 +15,6 @@ from leukbench.score.decisions import (
     sensitivity_at,
 )
 from leukbench.score.intervals import Interval, wilson
-from leukbench.score.members import models_of
 from leukbench.score.resampling import Resampled, weight_chunks
 from tests.score.made import from_confusion, random_frame, trial
 from tests.score.test_metrics import TABLE_2
@@ -62,10 +61,24 @@ def test_net_benefit_by_hand_and_over_thresholds() -> None:
     called = a.distribution[:, 1] >= 0.2
     expected = (called & (a.truth == 1)).sum() - (called & (a.truth == 0)).sum() * 0.2 / 0.8
     assert net_benefit(0.2).of_trial(a) == pytest.approx(expected / 300)
-    curve = decision_curve(models_of(trials)).set_index("threshold")
+    curve = decision_curve(trials, resamples=200).set_index("threshold")
     assert curve.loc[0.2, "net_benefit"] == pytest.approx(expected / 300)
     share = (a.truth == 1).mean()
     assert curve.loc[0.5, "all_malignant"] == pytest.approx(share - (1 - share))
+    # at 0.2 an image counts 1, -0.25 or 0: the bootstrap's bounds are near those of the normal one
+    value = np.where(called, np.where(a.truth == 1, 1.0, -0.25), 0.0)
+    half = 1.96 * value.std() / np.sqrt(300)
+    assert curve.loc[0.2, "high"] - curve.loc[0.2, "low"] == pytest.approx(2 * half, rel=0.15)
+
+
+def test_without_probabilities_there_is_no_net_benefit() -> None:
+    """A network whose loss became NaN is not worth zero: what it is worth is not known."""
+    frame = random_frame(50, seed=2)
+    probabilities = [name for name in frame if name.startswith("p_")]
+    curve = decision_curve(
+        binary_trials([trial(frame.assign(**dict.fromkeys(probabilities, np.nan)))]), resamples=20
+    )
+    assert curve[["net_benefit", "low", "high"]].isna().all(axis=None)
 
 
 def by_hand(score: np.ndarray, malignant: np.ndarray, specificity: float) -> float:
