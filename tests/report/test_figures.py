@@ -202,7 +202,7 @@ def test_the_decision_curve_shows_what_probabilities_of_right_answers_are_worth(
     frame = folder.predictions(record)
     for name in folder.classes:
         frame[f"p_{name}"] = (frame["y_pred"] == name).astype(float)
-    frame.to_parquet(folder.trial_path(record) / "predictions.parquet")
+    write_trial_frame(folder, record, frame)
     figure = draw(RunFolder(tmp_path), "decision_curve")
     (ax,) = figure.axes
     assert "Benign against the rest" in figure.get_suptitle()

@@ -41,11 +41,10 @@ def decisions(results: Results) -> Figure:
 DECISION_CURVE = FigureSpec(
     name="decision_curve",
     title="Net benefit",
-    caption="One panel per model: images found malignant less false alarms, an image, where a false alarm "
-    "costs what the threshold says (t / (1 - t) of a found one). The dotted line calls every "
-    "image malignant, zero calls none: a model is of use where it lies above both. At "
-    "this share of malignant images; the band is 95 %, point by point. Controls and "
-    "probes are not shown.",
+    caption="One panel per model: images found malignant less false alarms, an image, where a false "
+    "alarm costs what the threshold says (t / (1 - t) of a found one). The dotted line calls every "
+    "image malignant, zero calls none: a model is of use where it lies above both, at this share of "
+    "malignant images. The band is 95 %, point by point. Controls and probes are not shown.",
     draw=decisions,
     possible=lambda results: results.folder.benign is not None and has_probabilities(results),
 )
