@@ -28,8 +28,8 @@ from leukbench.records import (
     read_record,
     read_stored,
 )
+from leukbench.score import BENIGN
 from leukbench.score.arrays import TrialPredictions
-from leukbench.score.benign_malignant import BENIGN
 
 IMPORTANCE = "explanation.csv"
 HEAT_MAPS = "explanation.npz"

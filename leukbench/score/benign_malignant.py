@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from leukbench.errors import UsageError, require_number
-from leukbench.score import MOST_COST
+from leukbench.score import BENIGN, MALIGNANT, MOST_COST
 from leukbench.score.arrays import (
     PROBABILITY_PREFIX,
     Groups,
@@ -30,8 +30,6 @@ from leukbench.score.metrics import Metric
 from leukbench.score.per_class import classification_report, predictive_values
 from leukbench.score.resampling import RESAMPLES
 from leukbench.score.summary import summarise
-
-BENIGN, MALIGNANT = "benign", "malignant"
 
 
 def find_benign(classes: Sequence[str], benign: str | None = None) -> str:

@@ -98,6 +98,10 @@ def critical_difference(results: Results) -> Figure:
         elbow_props={"linewidth": 0.9},
         crossbar_props={"linewidth": 2.5, "marker": "o", "markersize": 3},
     )  # fmt: skip
+    for bar in ax.get_lines():
+        x, y = (np.asarray(values) for values in bar.get_data())
+        if np.ptp(y) == 0:  # scikit-posthocs draws its points in the order of a set
+            bar.set_data(np.sort(x), y)
     ax.set_xlabel(
         f"average rank over {int(test['blocks'])} folds (1 is best); critical difference "
         f"{test['critical_difference']:.2f}, Friedman p = {test['p']:.2g}"
