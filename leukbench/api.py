@@ -145,6 +145,17 @@ class Run:
 
         return draw(self._results, name, None if images is None else Path(images))
 
+    def checklist(self, name: str) -> pd.DataFrame:
+        """A reporting checklist or card, filled from the run's records; one row an item.
+
+        `name` is ``tripod-ai``, ``claim``, ``reforms``, ``probast-ai``, ``stard-ai``, ``model-card`` or
+        ``data-card``. Columns ``item``, ``section``, ``asks``, ``status`` (who answers it), ``answer``,
+        ``files`` (below the run folder, which prove it), ``write`` (what is left to the authors).
+        """
+        from leukbench.checklists.fill import checklist_table
+
+        return checklist_table(self._results, name)
+
     def verify(self) -> list[Difference]:
         """What is not as it should be; empty where every stored value follows from the predictions."""
         from leukbench.checks.verify import verify_run

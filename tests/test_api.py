@@ -47,6 +47,8 @@ def test_the_public_names() -> None:
     for name in leukbench.__all__:
         assert getattr(leukbench, name) is not None
         assert name in dir(leukbench)
+    methods = {"load", "comparison", "predictions", "figure", "verify", "gate", "checklist"}
+    assert methods <= set(dir(leukbench.Run))
     with pytest.raises(AttributeError, match="no attribute 'runs'"):
         leukbench.runs  # noqa: B018
 

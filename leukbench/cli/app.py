@@ -11,6 +11,7 @@ from typer.exceptions import Exit, TyperException
 
 from leukbench._version import __version__
 from leukbench.cli import (
+    checklist,
     data,
     export,
     gate,
@@ -71,6 +72,7 @@ app.command("status")(status.status)
 app.command("report")(results.report)
 app.command("compare")(results.compare)
 app.command("slices")(robustness.slices)
+app.command("checklist")(checklist.checklist)
 app.command("gate")(gate.gate)
 app.command("verify")(verify.verify)
 app.command("predict")(predict.predict)

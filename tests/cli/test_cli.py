@@ -21,7 +21,7 @@ THREE = (
 )
 VERBS = (
     "run-all", "list", "data", "audit", "split", "report", "compare", "gate", "verify",
-    "check-table", "check-model", "predict", "doctor", "replay", "slices", "status",
+    "check-table", "check-model", "predict", "doctor", "replay", "slices", "checklist", "status",
 )  # fmt: skip
 
 
