@@ -56,7 +56,7 @@ _AVERAGINGS = {"macro": "macro", "weighted": "weighted", "micro": "micro", "samp
 _SPREAD = re.compile(
     r"\s*(?:±|\+/?-|\\pm)\s*[\d.]+\s*%?|\s*[(\[][-–\d.,;\s%]+(?:to)?[-–\d.,;\s%]*[)\]]"
 )
-_MEAN = re.compile(r"\b(mean|averaged?|cross.?validat\w*|cv|folds?|seeds)\b|±")
+_MEAN = re.compile(r"\b(mean|averaged?|cross.?validat\w*|cv|folds?|seeds)\b|±|\+/-")
 
 
 class Column(NamedTuple):
@@ -186,6 +186,7 @@ def _matrix(lines: Lines, name: str, title: str) -> PublishedTable | None:
 
 def _column(text: str) -> Column:
     words = re.sub(r"[_()\[\]%]", " ", text.lower())
+    words = re.sub(r"(±|\+/-).*|\bmean\b", " ", words)
     averaging = next((a for a in _AVERAGINGS if re.search(rf"\b{a}\b", words)), "")
     if averaging:
         words = re.sub(rf"\b({averaging}|avg|averaged?)\b", " ", words)
@@ -222,7 +223,8 @@ def _rows(at: str, cells: dict[Column, str]) -> list[PublishedRow]:
         mine = {c: t for c, t in cells.items() if c not in averaged or c.averaging == group}
         printed = _printed(at, mine, (*METRICS, "npv"))
         extras = {c.name: t for c, t in mine.items() if c.name in EXTRAS and not missing(t)}
-        spread = any(_SPREAD.search(t) for c, t in mine.items() if c.name in printed)
+        of_runs = [c for c in mine if c.name in printed]
+        spread = any(_SPREAD.search(mine[c]) or _MEAN.search(c.text.lower()) for c in of_runs)
         stated = kind if kind != "auto" else _AVERAGINGS.get(group or told, "auto")
         rows.append(
             PublishedRow(
@@ -272,7 +274,11 @@ def _printed(at: str, cells: dict[Column, str], metrics: Sequence[str]) -> dict[
         value = _SPREAD.sub("", text)
         if column.name not in metrics or missing(value):
             continue
-        printed[column.name] = value + "%" * (column.percent and "%" not in value)
+        # A header in percent stands over fractions too often to be believed of them.
+        percent = (
+            column.percent and "%" not in value and not re.fullmatch(r"0?\.\d+|1(\.0*)?", value)
+        )
+        printed[column.name] = value + "%" * percent
         try:
             units_of(printed[column.name])
         except DataError as error:

@@ -25,6 +25,8 @@ from leukbench.published.rounding import ONE, WHOLE, Interval
 Matrix = tuple[tuple[int, ...], ...]
 Number = TypeVar("Number", Floats, Fraction)
 CLASS_METRICS = ("precision", "recall", "f1", "specificity")
+#: Shares that count images of no listed class too.
+NEGATIVES = ("specificity", "accuracy", "kappa", "mcc")
 
 #: Steps of the search before it gives up counting; one in pure Python counts as many array elements.
 STEPS, PYTHON = 2_000_000, 10
@@ -32,6 +34,8 @@ STEPS, PYTHON = 2_000_000, 10
 BLOCK, OPTIONS = 200_000, 500_000
 #: Wider than the error of sums in floats, for each image; what is that near is checked in fractions.
 SLACK = 1e-12
+#: For what the margins of a report that is not closed do not tell.
+ANYTHING: Interval = (Fraction(-(10**12)), Fraction(10**12))
 #: Matrices listed one by one.
 LISTED = 1000
 
@@ -83,6 +87,8 @@ def find_matrices(report: ReportConstraints) -> Matrices:
         for d, c in search.margins():
             count += len(d)
             for name, values in share_values(d, c, report.supports, report.undefined).items():
+                if not report.closed and name.split()[-1] in NEGATIVES:
+                    continue
                 low, high = ranges.get(name, (inf, -inf))
                 ranges[name] = (min(low, values.min()), max(high, values.max()))
             # What is not closed has no matrices; of the others the first are listed.
@@ -172,8 +178,9 @@ class _Search:
                 right[1] / low if low else Fraction(n * k + OPTIONS),
             )
         means: list[tuple[Interval, int]] = [(predicted, n), (right, n)]
-        means += [(report.macro.get(m, WHOLE), k) for m in CLASS_METRICS]
-        means += [(report.weighted.get(m, WHOLE), n) for m in CLASS_METRICS]
+        for average, m in ((report.macro, k), (report.weighted, n)):
+            means += [(average.get(metric, WHOLE), m) for metric in CLASS_METRICS[:3]]
+            means.append((average.get("specificity", WHOLE) if report.closed else ANYTHING, m))
         self.goals = [(low * m, high * m) for (low, high), m in means]
         self.options = [self._class_options(i) for i in range(k)]
         self.terms = [

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil, floor
 
+from leukbench.published.agreement import bounded, disagreements
 from leukbench.published.binary import Table, bounds, extreme_rays
 from leukbench.published.binary_extras import outside, printed_range, with_extras
 from leukbench.published.binary_readings import (
@@ -179,6 +180,10 @@ def _judge_micro(row: PublishedRow, cells: dict[str, Cell], classes: int | None)
     low, high = max(e[0] for e in [*same, WHOLE]), min(e[1] for e in [*same, WHOLE])
     right = range(ceil(low * n), floor(high * n) + 1) if n else range(0)
     fitting = [t for t in right if _micro_fits(Fraction(t, n), given, k)]
+    several = len(row.supports) > 1 and not row.mean
+    odd = disagreements(row.extras, fitting, row.supports) if several else []
+    if odd:
+        return RowVerdict(row, "micro", IMPOSSIBLE, cells, hints=(*odd, *units))
     if fitting:
         hint = f"{fitting[0]} of {n} images right print it"
         return RowVerdict(row, "micro", CONSISTENT, cells, hints=(hint, *units))
@@ -238,8 +243,11 @@ def _average_faults(
     faults = _broken_bounds(cells, classes, kind)
     if row.supports and "accuracy" in cells:
         n, (low, high) = sum(row.supports), cells["accuracy"].interval()
-        if ceil(low * n) > floor(high * n):
+        counts = range(ceil(low * n), floor(high * n) + 1)
+        if not counts:
             faults.append(f"accuracy {cells['accuracy'].text} is no count out of {n} images")
+        elif several and not row.mean:
+            faults += disagreements(row.extras, counts, row.supports)
     balanced = printed_range("balanced_accuracy", row.extras.get("balanced_accuracy", ""))
     if kind == "macro" and balanced and "recall" in cells and not row.mean:
         low, high = cells["recall"].interval()
@@ -258,10 +266,17 @@ def _not_checked(verdict: RowVerdict, kind: str) -> RowVerdict:
     row = verdict.row
     checked = {"binary": (*row.extras, "npv"), "macro": ("balanced_accuracy",)}.get(kind, ())
     cells = [*row.extras, *(m for m in row.cells if m not in METRICS)]
-    left = [m.replace("_", " ") for m in cells if m not in checked or row.mean]
-    if not left or verdict.status == IMPOSSIBLE:
+    left = [m for m in cells if m not in checked or row.mean]
+    if verdict.status == IMPOSSIBLE:
         return verdict
-    return replace(verdict, hints=(*verdict.hints, f"not checked: {', '.join(left)}"))
+    whole = kind in ("macro", "weighted", "micro") and len(row.supports) > 1 and not row.mean
+    ends = bounded(left, row.supports) if whole and "accuracy" in row.cells else []
+    lists = {
+        "not checked": [m for m in left if m not in ends],
+        "checked against the bounds that accuracy and supports leave": ends,
+    }
+    hints = [f"{how}: {', '.join(m).replace('_', ' ')}" for how, m in lists.items() if m]
+    return replace(verdict, hints=(*verdict.hints, *hints))
 
 
 def _explain(verdict: RowVerdict, limit: int) -> RowVerdict:

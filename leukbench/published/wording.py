@@ -116,6 +116,8 @@ def _range_lines(verdict: ReportVerdict) -> list[str]:
     n = sum(verdict.table.supports)
     lines = []
     for name in ("accuracy", *(f"macro {m}" for m in CLASS_METRICS), "kappa", "mcc"):
+        if name not in chosen.ranges:
+            continue
         scale, unit = (1, "") if name in ("kappa", "mcc") else (100, " %")
         low, high = (f"{scale * x:.{2 if unit else 4}f}" for x in chosen.ranges[name])
         line = f"{name}: {low if low == high else f'{low} to {high}'}{unit}"
