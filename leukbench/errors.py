@@ -16,6 +16,8 @@ from typing import Any
 
 REGRESSION = 1
 """Exit code of the gate and of a verification that found a difference."""
+LONGEST = 1500
+"""Characters of a sentence, whatever a file holds."""
 TRIALS_FAILED = 2
 """Exit code of a run in which a trial failed, passed a limit, or ended degenerate."""
 
@@ -26,7 +28,10 @@ class LeukbenchError(Exception):
     exit_code = 3
 
     def __str__(self) -> str:
-        return printable(super().__str__())
+        sentence = printable(super().__str__())
+        if len(sentence) <= LONGEST:
+            return sentence
+        return f"{sentence[: LONGEST - 500]} ... {sentence[-400:]}"  # the mend stands at the end
 
 
 class UsageError(LeukbenchError):

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from leukbench.errors import DataError
+from leukbench.errors import DataError, shortened
 from leukbench.protocol import Protocol
 
 SCHEMA_VERSION = 1
@@ -332,7 +332,7 @@ def read_stored(path: Path, kind: type[RecordType], mend: str) -> RecordType:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        value = "" if first["type"] == "missing" else f" is {str(first['input'])[:40]!r}"
+        value = "" if first["type"] == "missing" else f" is {shortened(first['input'])}"
         raise DataError(f"{path} does not fit (key {key}{value}): {mend}.") from error
 
 

@@ -241,7 +241,7 @@ def read_table(folder: Path, record: TrialRecord | None, name: str) -> pd.DataFr
     content = path if record is None else io.BytesIO(stored_bytes(folder, record, name))
     try:
         return pd.read_parquet(content)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # pyarrow and pandas raise whatever the damaged content leads to
         raise _unreadable(path) from error
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+_DIGITS = 4000  # Python reads no longer number
+
 
 def natural_key(text: str) -> tuple[tuple[bool, int, str], ...]:
     """Sort key that orders numbers in names by value.
@@ -20,7 +22,10 @@ def natural_key(text: str) -> tuple[tuple[bool, int, str], ...]:
     ['a9.png', 'a10.png']
     """
     pieces = re.split(r"(\d+)", text)
-    return tuple((piece.isdigit(), int(piece) if piece.isdigit() else 0, piece) for piece in pieces)
+    return tuple(
+        (piece.isdecimal(), int(piece[:_DIGITS]) if piece.isdecimal() else 0, piece)
+        for piece in pieces
+    )
 
 
 @dataclass(frozen=True, slots=True)

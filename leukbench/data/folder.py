@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,11 +24,13 @@ from leukbench.data.npz import unpack_npz
 from leukbench.data.scan import ScannedFile, scan
 from leukbench.data.tables import facts_of_names, read_facts
 from leukbench.errors import DataError, printable
+from leukbench.records import read_json
 
 __all__ = ["find_root", "load_folder", "slug"]
 
 GROUPS_FILE = "groups.csv"
 SYNTHETIC_FILE = "leukbench-synthetic.json"
+_NUMBER = re.compile("[0-9]{1,9}")
 _PARTS = ("train", "validation", "test")
 
 
@@ -175,7 +176,7 @@ def _facts(
 
 
 def _known_part(root: Path, image: str, given: str) -> str:
-    part = part_name(given) or (f"fold {int(given)}" if given.isdigit() else "")
+    part = part_name(given) or (f"fold {int(given)}" if _NUMBER.fullmatch(given) else "")
     if given and not part:
         raise DataError(
             f"The part {given!r} of {root / image} is unknown: write train, validation, test, or the "
@@ -203,7 +204,7 @@ def _groups(
     elif table is not None:
         found = read_facts(table, ["group"], [], root, good, listed)
     elif (truth := root / SYNTHETIC_FILE).is_file():
-        stored: dict[str, str] = json.loads(truth.read_text(encoding="utf-8"))["groups"]
+        stored = synthetic_groups(truth)
         if added := [image for image in good if image not in stored]:
             raise DataError(
                 f"{len(added)} images of {root} stand not in {truth.name}, the first is {added[0]}: move "
@@ -215,6 +216,16 @@ def _groups(
     else:
         return {}
     return {image: found[image]["group"] for image in good}
+
+
+def synthetic_groups(truth: Path) -> dict[str, str]:
+    """Patient of each rendered image, as the renderer stored it."""
+    groups = read_json(truth).get("groups")
+    if not isinstance(groups, dict) or not all(isinstance(one, str) for one in groups.values()):
+        raise DataError(
+            f"{truth} names no groups: make the folder again with `leukbench data synthesize`."
+        )
+    return groups
 
 
 def _require_trainable(path: Path, root: Path, counts: Counter[str]) -> None:

@@ -172,7 +172,12 @@ def _read_rows(file: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, 
     header = text.lstrip().partition("\n")[0]
     for delimiter in _DELIMITERS:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-        lines = [(reader.line_num, [cell.strip() for cell in line]) for line in reader if any(line)]
+        try:
+            lines = [
+                (reader.line_num, [cell.strip() for cell in row]) for row in reader if any(row)
+            ]
+        except csv.Error as error:
+            raise DataError(f"{file} is no CSV file ({error}): mend its quoting.") from error
         names = _known_names(file, [name.casefold() for name in lines[0][1]]) if lines else []
         if set(columns) <= set(names):
             break

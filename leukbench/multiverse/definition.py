@@ -152,9 +152,11 @@ def read_definition(path: Path) -> Defined:
 def parse_definition(text: str, source: str) -> Definition:
     """Validate the TOML text of a definition."""
     try:
-        return Definition.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+        values = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # a number of 5000 digits, 5000 brackets
         raise UsageError(f"{source} is no valid TOML: {error}.") from error
+    try:
+        return Definition.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
     key = ".".join(map(str, first["loc"]))

@@ -53,6 +53,7 @@ _SPELLINGS = {
 }
 _NAMES = {other: name for name, others in _SPELLINGS.items() for other in others.split()}
 _AVERAGINGS = {"macro": "macro", "weighted": "weighted", "micro": "micro", "samples": "mean"}
+_COUNT = re.compile("[0-9]{1,9}")
 _SPREAD = re.compile(
     r"\s*(?:±|\+/?-|\\pm)\s*[\d.]+\s*%?|\s*[(\[][-–\d.,;\s%]+(?:to)?[-–\d.,;\s%]*[)\]]"
 )
@@ -175,7 +176,9 @@ def _matrix(lines: Lines, name: str, title: str) -> PublishedTable | None:
     if (top, side) == (0, 0) and not table[0][0].isdigit():
         top = side = 1
     body = [row[side:] for row in table[top:]] if top >= 0 else []
-    if len(body) < 2 or not all(len(r) == len(body) and all(map(str.isdigit, r)) for r in body):
+    if len(body) < 2 or not all(
+        len(r) == len(body) and all(map(_COUNT.fullmatch, r)) for r in body
+    ):
         return None
     numbers = [str(i) for i in range(1, len(body) + 1)]
     names = table[0][side:] if top else [row[0] for row in table] if side else numbers
@@ -215,7 +218,9 @@ def _rows(at: str, cells: dict[Column, str]) -> list[PublishedRow]:
         raise DataError(f"{at}, column kind: {kind!r} is not one of {', '.join(KINDS)}.")
     name, trials = _get(cells, "algorithm"), _get(cells, "trials")
     told = next((a for a in _AVERAGINGS if re.search(rf"\b{a}\b", name.lower())), "")
-    mean = _MEAN.search(name.lower()) is not None or (trials.isdigit() and int(trials) > 1)
+    mean = _MEAN.search(name.lower()) is not None or (
+        bool(_COUNT.fullmatch(trials)) and int(trials) > 1
+    )
     averaged = [c for c in cells if c.name in (*METRICS[1:], "npv") and not missing(cells[c])]
     groups = list(dict.fromkeys(c.averaging for c in averaged)) or [""]
     rows = []

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from leukbench.errors import DataError
+from leukbench.errors import DataError, shortened
 
 Style = Literal["rounded", "cut", "either"]
 Unit = Literal["fraction", "percent"]
@@ -27,6 +27,7 @@ WHOLE: Interval = (Fraction(0), ONE)
 MISSING = frozenset({"", "-", "–", "—", "−", "na", "n/a", "nan", "none", "not reported", "nr"})
 #: More decimals are those of a program's float; it is read to this many.
 MAX_DECIMALS = 8
+_MOST_DIGITS = 30
 _NUMBER = re.compile(r"([+-]?)(\d+)(?:\.(\d*))?\s*(%?)")
 
 
@@ -83,6 +84,10 @@ def units_of(text: str) -> tuple[Unit, ...]:
     text that is no number.
     """
     sign, whole, decimals, percent = _parts(text)
+    if len(whole) + len(decimals) > _MOST_DIGITS:
+        raise DataError(
+            f"{shortened(text)} has more than {_MOST_DIGITS} digits: write it as printed."
+        )
     value = Fraction(f"{sign}{whole}.{decimals or '0'}")
     if value < 0 or value > 100:
         return ()
@@ -117,6 +122,6 @@ def show_range(values: Sequence[Fraction | float], unit: Unit = "percent") -> st
 def _parts(text: str) -> tuple[str, str, str, str]:
     match = _NUMBER.fullmatch(text.strip())
     if match is None:
-        raise DataError(f"{text!r} is not a number: print a share such as 97.69 or 0.977.")
+        raise DataError(f"{shortened(text)} is not a number: print a share such as 97.69 or 0.977.")
     sign, whole, decimals, percent = match.groups(default="")
     return sign, whole, decimals, percent

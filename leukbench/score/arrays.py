@@ -151,8 +151,18 @@ def arrays_of(frame: pd.DataFrame, name: str = "a trial") -> Arrays:
     ------
     DataError
         Where a column is missing, there is no image, an image stands there twice, a label is not
-        one of the classes, or probabilities are negative or do not sum to one within 0.05.
+        one of the classes, a column holds other than text or numbers, or probabilities are negative or
+        do not sum to one within 0.05.
     """
+    try:
+        return _arrays_of(frame, name)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DataError(
+            f"The predictions of {name} hold what is no label or probability ({error}): run it again."
+        ) from error
+
+
+def _arrays_of(frame: pd.DataFrame, name: str) -> Arrays:
     missing = {"image", "y_true", "y_pred"} - set(frame.columns)
     if missing:
         raise DataError(
@@ -160,6 +170,8 @@ def arrays_of(frame: pd.DataFrame, name: str = "a trial") -> Arrays:
         )
     if frame.empty:
         raise DataError(f"The predictions of {name} hold no image: give its split a test part.")
+    if not frame.columns.is_unique:
+        raise DataError(f"The predictions of {name} have a column twice: run it again.")
     classes = classes_of(frame)
     images = frame["image"].to_numpy(dtype=np.str_)
     order = np.argsort(images, kind="stable")

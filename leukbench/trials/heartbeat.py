@@ -8,8 +8,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
+from typing import Annotated
 
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 
 from leukbench.errors import DataError
 from leukbench.files import write_text
@@ -22,13 +23,23 @@ PROGRESS = "progress.json"
 BEAT_SECONDS = 5.0
 
 
+def _moment(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("has no time zone")
+    return text
+
+
+Moment = Annotated[str, AfterValidator(_moment)]
+"""Date and time with a time zone."""
+
+
 class RunningTrial(BaseModel):
     """A trial under way."""
 
     name: str
-    since: str
+    since: Moment
     """Date and time, UTC."""
-    heard: str
+    heard: Moment
     """When it last told something: that it began, or an epoch."""
     epoch: int = 0
     epochs: int = 0
@@ -37,7 +48,7 @@ class RunningTrial(BaseModel):
 class Progress(BaseModel):
     """Content of ``.work/progress.json``, which is there until all trials of a run have ended."""
 
-    beat: str
+    beat: Moment
     """When it was written: date and time, UTC."""
     planned: dict[str, str]
     """Trials of the run, finished ones too: names by key."""

@@ -134,7 +134,7 @@ def _held(folder: Path, owner: Owner | None) -> UsageError:
 def _read_owner(path: Path) -> Owner | None:
     try:
         return Owner.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 
