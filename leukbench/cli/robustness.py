@@ -26,6 +26,29 @@ def slices(
     return _shown(write_slices(RunFolder(run), data))
 
 
+def labels(
+    run: RunArgument,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Folder of the run's images, for a page that shows them."),
+    ] = None,
+    models: Annotated[
+        str | None, typer.Option("--models", help="Some models only, with commas between.")
+    ] = None,
+    agree: Annotated[
+        int | None,
+        typer.Option("--agree", help="Models that must agree; more than half by default."),
+    ] = None,
+) -> int:
+    """List images whose label held-out predictions contradict: candidates of label errors."""
+    from leukbench.robustness.labels import write_labels
+    from leukbench.runfolder import RunFolder
+    from leukbench.trials.options import split_names
+
+    chosen = split_names("models", models)
+    return _shown(write_labels(RunFolder(run), data, models=chosen, agree=agree))
+
+
 def _shown(written: list[Path]) -> int:
     """Print the Markdown among what was written, and every path."""
     for path in written:

@@ -9,6 +9,7 @@ from leukbench.checks.verify_tables import Difference, differing
 from leukbench.errors import LeukbenchError
 from leukbench.records import file_sha256
 from leukbench.robustness.folder import FOLDER, RECORD, RobustnessRecord, place, read_robustness
+from leukbench.robustness.labels import label_texts
 from leukbench.robustness.properties import stored_properties
 from leukbench.robustness.slices import slice_texts
 from leukbench.runfolder import RunFolder
@@ -17,6 +18,7 @@ Again = Callable[[RunFolder, RobustnessRecord], dict[str, str]]
 
 AGAIN: dict[str, Again] = {
     "slices": lambda folder, record: slice_texts(folder, stored_properties(folder)),
+    "labels": lambda folder, record: label_texts(folder, record.settings["labels"]),
 }
 """What each command writes that follows from stored files, made again."""
 
