@@ -20,14 +20,27 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SerializerFunctionWrapHandler,
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_serializer,
 )
 
 from leukbench.errors import UsageError, did_you_mean, require_file, shortened
 
 SplitName = Literal["paper", "stratified", "grouped", "blocks", "repeated-kfold", "given"]
+View = Literal[
+    "whole",
+    "cells",
+    "background",
+    "silhouettes",
+    "shuffled",
+    "grey",
+    "colour",
+    "lowpass",
+    "highpass",
+]
 Precision = Literal["auto", "float32", "mixed_bfloat16"]
 
 
@@ -67,12 +80,31 @@ class Preprocessing(_Frozen):
     """Blacken everything but leukocytes, by thresholds in HSV."""
     crop: bool = False
     """Cut out the largest cell of the segmentation before resizing."""
+    view: View = "whole"
+    """What models see of the image: all of it; leukocytes alone; the rest alone; outlines of leukocytes;
+    patches in another order; grey values; mean and deviation of colours; coarse or fine structure."""
 
     @field_validator("median_kernel")
     @classmethod
     def _odd(cls, value: int) -> int:
         if value > 1 and value % 2 == 0:
             raise ValueError("must be odd, or 0 for none")
+        return value
+
+    @field_validator("view")
+    @classmethod
+    def _of_whole_images(cls, value: View, info: ValidationInfo) -> View:
+        if value != "whole" and info.data.get("segmentation", "none") != "none":
+            raise ValueError("goes with segmentation none, as each finds leukocytes by itself")
+        if value == "grey" and info.data.get("colour") == "grey":
+            raise ValueError("goes with colour rgb, as models see grey values already")
+        return value
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        value: dict[str, Any] = write(self)
+        if self.view == "whole":  # keys and fingerprints are those from before there were views
+            del value["view"]
         return value
 
     @property

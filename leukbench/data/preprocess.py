@@ -32,6 +32,10 @@ def preprocess_image(image: NDArray[np.uint8], settings: Preprocessing) -> NDArr
     numpy.ndarray
         uint8, shape ``(size, size, channels)``; three channels are red, green, blue.
     """
+    if settings.view != "whole":
+        from leukbench.data.views import VIEWS
+
+        image = VIEWS[settings.view](image)
     if settings.segmentation != "none":
         from leukbench.data.segment import crop_largest_cell, leukocyte_mask
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from leukbench.data.dataset import Dataset
 from leukbench.data.preprocess import read_image
-from leukbench.data.segment import leukocyte_mask
+from leukbench.data.segment import covering_mask
 from leukbench.errors import UsageError, did_you_mean
 
 Image = NDArray[np.uint8]
@@ -23,7 +23,6 @@ Features = NDArray[np.float32]
 CORNER_SHARE = 7
 CORNER_SIDE = 8
 BACKGROUND_BINS = 16
-MASK_MARGIN = 0.02
 _BATCH = 32
 
 
@@ -50,13 +49,10 @@ def corner(image: Image, bottom: bool = True, right: bool = True) -> Features:
 def background(image: Image) -> Features:
     """Colour histograms of what is left when leukocytes are masked out; shape ``(48,)``.
 
-    The mask is widened by 2 % of the longer side, so that no rim of a cell is left. How much is
-    masked does not show: each histogram sums to 1, or to 0 where nothing is left.
+    How much is masked (`leukbench.data.segment.covering_mask`) does not show: each histogram sums to
+    1, or to 0 where nothing is left.
     """
-    reach = max(1, round(MASK_MARGIN * max(image.shape[:2])))
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    cells = cv2.dilate(leukocyte_mask(image).astype(np.uint8), disc)
-    rest = cv2.bitwise_not(cells * np.uint8(255))
+    rest = np.where(covering_mask(image), np.uint8(0), np.uint8(255))
     histograms = [
         cv2.calcHist([image], [channel], rest, [BACKGROUND_BINS], [0, 256]).ravel()
         for channel in (2, 1, 0)

@@ -82,10 +82,11 @@ def _steps(ax: Axes, results: Results, used: int) -> None:
     skipped = len(run.dataset.skipped)
     blur = f"median blur {how.median_kernel}" if how.median_kernel > 1 else "no blur"
     masked = "" if how.segmentation == "none" else f"\nleukocytes by {how.segmentation}"
+    seen = "" if how.view == "whole" else f"\n{how.view} alone"
     cropped = "\ncropped to the largest cell" if how.crop else ""
     boxes = [
         f"{used + skipped} files" + (f", {skipped} unreadable" if skipped else ""),
-        f"{how.colour}, {blur}{masked}{cropped}\n{how.size} × {how.size} pixels",
+        f"{how.colour}, {blur}{seen}{masked}{cropped}\n{how.size} × {how.size} pixels",
         f"split {policy.policy}, {len(results.folds)} fold"
         + ("s" if len(results.folds) > 1 else ""),
     ]
