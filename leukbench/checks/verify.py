@@ -42,8 +42,8 @@ def run_folders(path: Path) -> list[Path]:
     return found
 
 
-def verify_run(path: Path) -> list[Difference]:
-    """Name every difference in one run folder; nothing is written to it.
+def verify_run(path: Path, *, tables: bool = True) -> list[Difference]:
+    """Name every difference in one run folder, with or without its tables; nothing is written to it.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def verify_run(path: Path) -> list[Difference]:
         if trials[record.model, record.fold, record.seed] > 1:
             what = f"is one of several trials of {record.name}"
             differences.append(Difference(f"trials/{record.key}", what))
-    if len(records) == len(places):
+    if tables and len(records) == len(places):
         differences += check_tables(folder)
     return differences
 

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from leukbench.cli.numbers import whole
+from leukbench.protocol import MOST_JOBS
+
 RunArgument = Annotated[Path, typer.Argument(help="Run folder.")]
 
 
@@ -47,6 +50,34 @@ def labels(
 
     chosen = split_names("models", models)
     return _shown(write_labels(RunFolder(run), data, models=chosen, agree=agree))
+
+
+def ablate(
+    run: RunArgument,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Folder of the run's images; else synthetic smears."),
+    ] = None,
+    models: Annotated[
+        str | None, typer.Option("--models", help="Some models only, with commas between.")
+    ] = None,
+    views: Annotated[
+        str | None, typer.Option("--views", help="Some views only, with commas between.")
+    ] = None,
+    jobs: Annotated[int | None, whole("jobs", "Trials side by side.", 1, MOST_JOBS)] = None,
+) -> int:
+    """Train again with cells, background, colour or structure taken out: what a model can go by."""
+    from leukbench.cli.progress import ConsoleReporter
+    from leukbench.robustness.ablate import write_ablation
+    from leukbench.runfolder import RunFolder
+    from leukbench.trials.options import split_names
+
+    chosen, seen = split_names("models", models), split_names("views", views)
+    with ConsoleReporter() as reporter:
+        written = write_ablation(
+            RunFolder(run), data, models=chosen, views=seen, jobs=jobs, reporter=reporter
+        )
+    return _shown(written)
 
 
 def _shown(written: list[Path]) -> int:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from leukbench.checks.verify import verify_run
 from leukbench.checks.verify_tables import Difference, differing
 from leukbench.errors import LeukbenchError
 from leukbench.records import file_sha256
+from leukbench.robustness.ablate import RUNS, ablation_texts, view_folders
 from leukbench.robustness.folder import FOLDER, RECORD, RobustnessRecord, place, read_robustness
 from leukbench.robustness.labels import label_texts
 from leukbench.robustness.properties import stored_properties
@@ -18,6 +20,7 @@ Again = Callable[[RunFolder, RobustnessRecord], dict[str, str]]
 
 AGAIN: dict[str, Again] = {
     "slices": lambda folder, record: slice_texts(folder, stored_properties(folder)),
+    "ablate": lambda folder, record: ablation_texts(folder),
     "labels": lambda folder, record: label_texts(folder, record.settings["labels"]),
 }
 """What each command writes that follows from stored files, made again."""
@@ -30,7 +33,14 @@ def verify_robustness(path: Path) -> list[Difference]:
         record = read_robustness(folder)
     except LeukbenchError as error:
         return [Difference(f"{FOLDER}/{RECORD}", " ".join(str(error).split()))]
-    return [] if record is None else list(_differences(folder, record))
+    return [] if record is None else [*_differences(folder, record), *_views(folder)]
+
+
+def _views(folder: RunFolder) -> Iterator[Difference]:
+    """Differences in the run folder of each view, which has no tables of its own."""
+    for view, other in view_folders(folder).items():
+        for one in verify_run(other.path, tables=False):
+            yield Difference(f"{FOLDER}/{RUNS}/{view}/{one.file}", one.what)
 
 
 def _differences(folder: RunFolder, record: RobustnessRecord) -> Iterator[Difference]:

@@ -21,8 +21,8 @@ THREE = (
 )
 VERBS = (
     "run-all", "list", "data", "audit", "split", "report", "compare", "gate", "verify",
-    "check-table", "check-model", "predict", "doctor",
-    "replay", "slices", "labels", "checklist", "status",
+    "check-table", "check-model", "predict", "doctor", "replay",
+    "slices", "ablate", "labels", "checklist", "status",
 )  # fmt: skip
 
 
