@@ -71,3 +71,12 @@ def test_commands_that_readme_and_pages_name_exist() -> None:
     for page in PAGES:
         named = re.findall(r"(?:`|\$ |^ +)leukbench ([a-z][a-z-]+)", page.read_text("utf-8"), re.M)
         assert set(named) <= known, f"{page.name}: {set(named) - known}"
+
+
+def test_who_reports_a_fault_or_cites_finds_what_is_true() -> None:
+    from leukbench import __version__
+
+    folder = ROOT / ".github"
+    assert f"\nversion: {__version__}\n" in (folder / "CITATION.cff").read_text(encoding="utf-8")
+    for link in links(folder / "SECURITY.md"):
+        assert (folder / link).is_file(), link

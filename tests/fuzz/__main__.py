@@ -77,7 +77,8 @@ def guided(name: str, runs: int, seed: int, folder: Path) -> None:
             print(f"CRASH {name}: {keep(name, data)}", file=sys.stderr)
             raise
 
-    options = [f"-runs={runs}", f"-seed={seed + 1}", "-verbosity=0", "-max_len=20000"]
+    options = [f"-runs={runs}", f"-seed={seed + 1}", "-max_len=20000"]
+    options += ["-verbosity=0", "-print_final_stats=1"]
     atheris.Setup([sys.argv[0], *options, str(good)], one)
     atheris.Fuzz()
 
