@@ -1,4 +1,4 @@
-"""The verbs ``slices``, ``labels``, ``stress`` and ``ablate``: what a run's models go by, and bear."""
+"""The verbs ``slices``, ``labels`` and ``ablate``: what a run's models go by."""
 
 from __future__ import annotations
 
@@ -39,8 +39,7 @@ def labels(
         str | None, typer.Option("--models", help="Some models only, with commas between.")
     ] = None,
     agree: Annotated[
-        int | None,
-        typer.Option("--agree", help="Models that must agree; more than half by default."),
+        int | None, whole("agree", "Models that must agree; more than half by default.", 1)
     ] = None,
 ) -> int:
     """List images whose label held-out predictions contradict: candidates of label errors."""

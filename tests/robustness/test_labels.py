@@ -139,7 +139,7 @@ def test_the_command_lists_names_labels_and_models(
     ("more", "message"),
     [
         (["--agree", "4"], "--agree 4 does not fit: take 1 to 3"),
-        (["--agree", "0"], "--agree 0 does not fit"),
+        (["--agree", "0"], "--agree '0' does not fit"),
         (["--models", "m9"], "--models m9 has no probabilities"),
     ],
 )
