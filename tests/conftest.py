@@ -179,3 +179,16 @@ def plugin_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     registry._registered.cache_clear()
     yield
     registry._registered.cache_clear()
+
+
+LONGEST = (
+    "docs/test_commands.py", "trials/test_run_all.py", "test_regression.py", "trials/test_dask.py",
+    "robustness/test_slices.py", "faults/test_faults.py", "trials/test_saved_models.py",
+    "score/test_comparisons.py", "trials/test_precision.py", "audit/test_alike.py",
+)  # fmt: skip
+"""Files that take longest: they begin first, so that no process waits for one of them in the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    place = {Path(__file__).parent / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))

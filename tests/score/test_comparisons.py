@@ -90,7 +90,7 @@ def test_a_lucky_seed_makes_no_better_model() -> None:
     """Two equal models, two seeds each, that differ by their seeds: called different by images alone."""
     rng = np.random.default_rng(4)
     images, seeds = [], []
-    for _ in range(60):
+    for _ in range(30):
         level = np.clip(rng.normal(0.85, 0.03, (2, 2)), 0.5, 1)
         trials = [
             trial(outcome_frame(rng.random(800) < level[m, s]), "ab"[m], seed=s)
