@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from leukbench._version import __version__
 
 if TYPE_CHECKING:
-    from leukbench.api import Run, run
+    from leukbench.api import Run, run, score_predictions
     from leukbench.errors import LeukbenchError
     from leukbench.models.registry import ModelSpec, Published
     from leukbench.multiverse import run_multiverse
@@ -27,6 +27,7 @@ __all__ = [
     "load_protocol",
     "run",
     "run_multiverse",
+    "score_predictions",
 ]
 
 _MODULES = {
@@ -38,6 +39,7 @@ _MODULES = {
     "load_protocol": "leukbench.protocol",
     "run": "leukbench.api",
     "run_multiverse": "leukbench.multiverse",
+    "score_predictions": "leukbench.api",
 }
 
 

@@ -291,6 +291,48 @@ def run(
     return Run(execute(prepared, _Lines(sys.stderr if progress else None, prepared.device)).path)
 
 
+def score_predictions(
+    *files: str | Path,
+    groups: str | Path | None = None,
+    published: str | Path | None = None,
+    out: str | Path | None = None,
+    name: str | None = None,
+    benign: str = "",
+    fresh: bool = False,
+) -> Run:
+    """Score predictions of any program, as ``leukbench score`` does: a run that trained nothing.
+
+    `DataError` where a table does not fit: names file, line or row, and column.
+
+    Parameters
+    ----------
+    files
+        CSV or Parquet, with the columns ``image``, ``y_true``, and ``y_pred`` or one column a class
+        (``p_<class>``, ``prob_<class>`` or the class itself) or both; ``model``, ``fold``, ``seed`` tell
+        trials apart. A model without a name is called like its file.
+    groups
+        Table with the columns ``image`` and ``group`` (patient or slide).
+    published
+        Table of what papers print: ``model``, ``accuracy``, and more columns.
+    out, name, benign, fresh
+        Run folder (``results/NAME-outside``); name of the images; the class that is not malignant;
+        replace what is in the folder.
+    """
+    from leukbench.outside.score import score_tables
+
+    folder = score_tables(
+        [Path(file) for file in files],
+        groups=None if groups is None else Path(groups),
+        published=None if published is None else Path(published),
+        out=None if out is None else Path(out),
+        name=name,
+        benign=benign,
+        fresh=fresh,
+        command="leukbench.score_predictions(...)",
+    )
+    return Run(folder.path)
+
+
 @dataclass(frozen=True)
 class _Lines:
     """Says when a trial begins and ends, on a stream or not at all."""

@@ -26,6 +26,10 @@ REPLAY = "replay"
 """Key of a trial's identity that names its training where it is part of a replay, and of no run."""
 REPLAY_FILE = "replay.json"
 """What a folder of replays has instead of ``run.json``."""
+OUTSIDE = "outside"
+"""Key of a trial's identity that says where its predictions come from, where no training made them."""
+NO_PROBABILITIES = "no_probabilities"
+"""Key of such an identity: whether classes alone were given."""
 Status = Literal["ok", "failed", "timeout", "out-of-memory", "degenerate"]
 
 
@@ -255,6 +259,15 @@ class Environment(_Record):
     """Commit of leukbench, where it ran from a clone."""
 
 
+class Outside(_Record):
+    """Where the predictions of a run come from that trained nothing."""
+
+    kind: Literal["predictions", "external"]
+    """Tables of another program, or the saved models of a run on other images."""
+    sources: tuple[str, ...]
+    """Names of the tables, or of the run's folder."""
+
+
 class RunDescription(_Record):
     """Content of ``run.json``: what was run, on which images, under which protocol, and where."""
 
@@ -282,6 +295,8 @@ class RunDescription(_Record):
     """The protocol in full."""
     environment: Environment
     """The machine."""
+    outside: Outside | None = None
+    """Set where the predictions were not made by trainings of this run."""
 
     def differs_in(self, other: RunDescription) -> Literal["protocol", "dataset", "split"] | None:
         """What keeps two runs from being compared, or None: the one rule, for all who ask.

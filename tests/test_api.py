@@ -43,6 +43,7 @@ def test_the_public_names() -> None:
         "load_protocol",
         "run",
         "run_multiverse",
+        "score_predictions",
     ]
     for name in leukbench.__all__:
         assert getattr(leukbench, name) is not None

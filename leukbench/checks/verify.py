@@ -15,12 +15,18 @@ import pandas as pd
 
 from leukbench.audit.audit import with_split
 from leukbench.checks.verify_tables import Difference, check_tables
-from leukbench.data.splits import EMBARGO, SPLIT_COLUMNS, fold_sha256, split_sha256
+from leukbench.data.splits import (
+    EMBARGO,
+    NOT_TESTED,
+    SPLIT_COLUMNS,
+    fold_sha256,
+    split_sha256,
+)
 from leukbench.errors import DataError, LeukbenchError
 from leukbench.protocol import canonical_sha256
-from leukbench.records import TrialRecord, file_sha256
+from leukbench.records import NO_PROBABILITIES, TrialRecord, file_sha256
 from leukbench.runfolder import RunFolder, read_own
-from leukbench.score.arrays import probability_columns
+from leukbench.score.arrays import OUTSIDE_TOLERANCE, probability_columns
 
 PARTS = ("train", "validation", "test")
 SUM_TOLERANCE = 1e-5
@@ -91,7 +97,7 @@ def _check_split(folder: RunFolder) -> Iterator[Difference]:
     folds = sorted(split["fold"].unique())
     if split_sha256(split) != folder.run.split_sha256:
         yield Difference("split.csv", "its sha256 is not the one in run.json")
-    unknown = sorted(set(split["part"]) - {*PARTS, EMBARGO})
+    unknown = sorted(set(split["part"]) - {*PARTS, EMBARGO, NOT_TESTED})
     if unknown:
         yield Difference("split.csv", f"has the part {unknown[0]!r}")
     columns = ["image", "sha256", "label", "group"]
@@ -103,9 +109,9 @@ def _check_split(folder: RunFolder) -> Iterator[Difference]:
             yield Difference("split.csv", f"fold {fold} holds {twice} twice")
         elif not np.array_equal(rows.to_numpy(), first.to_numpy()):
             yield Difference("split.csv", f"fold {fold} is of other images than fold {folds[0]}")
-    classes = sorted(set(first["label"]))
-    if classes != sorted(folder.classes):
-        yield Difference("split.csv", f"has the labels {', '.join(classes)}, run.json others")
+    labels, classes = set(first["label"]), set(folder.classes)
+    if labels - classes or (classes - labels and folder.run.outside is None):
+        yield Difference("split.csv", f"has the labels {', '.join(sorted(labels))}, run.json others")
 
 
 def _check_description(folder: RunFolder) -> Iterator[Difference]:
@@ -183,7 +189,7 @@ def _check_record(folder: RunFolder, place: Path, record: TrialRecord) -> Iterat
         if record.identity.get(key, value) != value:
             yield Difference(file, f"its identity is of another {key} than the run")
     if record.scored:
-        for part in PARTS:
+        for part in PARTS if folder.run.outside is None else ("test",):
             count = int(parts.get(part, 0))
             if getattr(record, f"n_{part}") != count:
                 yield Difference(file, f"n_{part} is {getattr(record, f'n_{part}')}, not {count}")
@@ -223,12 +229,17 @@ def _check_predictions(folder: RunFolder, place: Path, record: TrialRecord) -> I
     numbers = frame[columns].to_numpy(dtype=np.float64)
     finite = np.isfinite(numbers).all(axis=1)
     bounded = ((numbers >= 0) & (numbers <= 1)).all(axis=1)
-    whole = np.abs(numbers.sum(axis=1) - 1) <= SUM_TOLERANCE
+    outside = folder.run.outside is not None
+    tolerance = OUTSIDE_TOLERANCE if outside else SUM_TOLERANCE
+    whole = np.abs(numbers.sum(axis=1) - 1) <= tolerance
+    if record.identity.get(NO_PROBABILITIES):
+        yield from _rows(file, frame, finite, "has probabilities where classes alone were given")
+        return
     yield from _rows(file, frame, ~finite, "a probability is no number")
     yield from _rows(file, frame, finite & ~bounded, "a probability is not in 0..1")
     yield from _rows(file, frame, finite & ~whole, "the probabilities do not sum to 1")
     chosen = np.array(classes)[np.where(finite[:, None], numbers, 0).argmax(axis=1)]
-    wrong = finite & (chosen != frame["y_pred"].to_numpy())
+    wrong = finite & (chosen != frame["y_pred"].to_numpy()) & (not outside)
     yield from _rows(file, frame, wrong, "y_pred is not the most probable class")
     history = place / "history.csv"
     if history.is_file() and record.epochs_run is not None:

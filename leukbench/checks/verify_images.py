@@ -8,6 +8,7 @@ from pathlib import Path
 from leukbench.checks.verify_tables import Difference
 from leukbench.data.folder import find_root
 from leukbench.data.layout import walk
+from leukbench.errors import UsageError
 from leukbench.records import file_sha256
 from leukbench.runfolder import RunFolder
 
@@ -15,6 +16,12 @@ from leukbench.runfolder import RunFolder
 def verify_images(path: Path, images: Path) -> Iterator[Difference]:
     """Name every image that is missing, has other bytes, or is new since the run in `path`."""
     folder = RunFolder(path)
+    outside = folder.run.outside
+    if outside is not None and outside.kind == "predictions":
+        raise UsageError(
+            f"{path} was scored from tables of predictions, so that the bytes of its images are not "
+            "known: leave `images` out."
+        )
     stored = dict(zip(folder.split["image"], folder.split["sha256"], strict=True))
     root = find_root(images)
     for image, sha256 in stored.items():

@@ -18,6 +18,7 @@ from leukbench.cli import (
     health,
     listing,
     multiverse,
+    outside,
     predict,
     published,
     replay,
@@ -78,6 +79,7 @@ app.command("ablate")(robustness.ablate)
 app.command("gate")(gate.gate)
 app.command("verify")(verify.verify)
 app.command("predict")(predict.predict)
+app.command("score")(outside.score)
 app.command("check-model")(health.check_model)
 app.command("doctor")(health.doctor)
 app.add_typer(listing.app, name="list")

@@ -33,3 +33,21 @@ def export_mlflow(
     identity = export_run(RunFolder(run), tracking_uri=tracking_uri, experiment=experiment)
     typer.echo(f"{run} is MLflow run {identity} of the experiment {experiment}")
     return 0
+
+
+@app.command("predictions")
+def export_predictions(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    out: Annotated[Path, typer.Option("--out", help="File to write: .csv or .parquet.")],
+    published: Annotated[
+        Path | None,
+        typer.Option("--published", help="File for the published values of its models, .csv."),
+    ] = None,
+) -> int:
+    """Write all predictions of a run as one table, which `leukbench score` reads back."""
+    from leukbench.outside.export import export_predictions as export
+    from leukbench.runfolder import RunFolder
+
+    export(RunFolder(run), out, published)
+    typer.echo(f"the predictions of {run} are in {out}")
+    return 0

@@ -38,7 +38,7 @@ def run_all(*, dry_run: bool, json: bool, open: bool, **options: Any) -> int:
         trials = {r.key: {"model": r.model, "status": r.status} for r in folder.records}
         typer.echo(dumps({"run": str(folder.path), "trials": trials}))
     else:
-        _print_table(folder)
+        print_table(folder)
         if open:
             webbrowser.open((folder.path / "report.html").resolve().as_uri())
     wanted = {plan.key for plan in prepared.plans}
@@ -90,7 +90,7 @@ def typed_command() -> str:
     return shlex.join(["leukbench", *parts])
 
 
-def _print_table(folder: RunFolder) -> None:
+def print_table(folder: RunFolder) -> None:
     """The comparison in short, and where the rest lies."""
     import pandas as pd
 

@@ -24,6 +24,9 @@ SEEN = ("train", "validation")
 EMBARGO = "embargo"
 """The part of images that are left out between two stretches of file numbers."""
 
+NOT_TESTED = "not tested"
+"""The part of images of which nothing else is known, where other programs made the predictions."""
+
 SPLIT_COLUMNS = ("fold", "part", "image", "sha256", "label", "group")
 
 Indices = NDArray[np.intp]

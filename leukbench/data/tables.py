@@ -16,7 +16,7 @@ from pathlib import Path
 from leukbench.data.layout import Facts
 from leukbench.errors import DataError, UsageError
 
-_DELIMITERS = ",;\t|"
+DELIMITERS = ",;\t|"
 _SYNONYMS = {
     "image": "filename file file_name image_id image_name image_path path filepath file_path",
     "label": "class class_name category diagnosis",
@@ -159,18 +159,23 @@ def _known_names(file: Path, names: Sequence[str]) -> list[str]:
     return [renamed.get(name, name) for name in names]
 
 
-def _read_rows(file: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
-    """Rows with their numbers; names of columns in lower case, blanks around values taken away."""
+def table_text(file: Path) -> str:
+    """Text of a CSV file, UTF-8 or UTF-16 with its mark; `DataError` where it is neither."""
     try:
         data = file.read_bytes()
         utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-        text = data.decode("utf-16" if utf16 else "utf-8-sig")
+        return data.decode("utf-16" if utf16 else "utf-8-sig")
     except OSError as error:
         raise DataError(f"{file} cannot be read ({error.strerror}): check the path.") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{file} is not UTF-8 text: save it as CSV in UTF-8.") from error
+
+
+def _read_rows(file: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    """Rows with their numbers; names of columns in lower case, blanks around values taken away."""
+    text = table_text(file)
     header = text.lstrip().partition("\n")[0]
-    for delimiter in _DELIMITERS:
+    for delimiter in DELIMITERS:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
         try:
             lines = [

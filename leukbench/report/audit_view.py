@@ -22,7 +22,8 @@ def seen_copies(split: pd.DataFrame) -> tuple[int, int]:
     `split` is ``split.csv``; an image counts once a fold.
     """
     test = split[split["part"] == "test"]
-    training = split.loc[split["part"].isin(SEEN), ["fold", "sha256"]].drop_duplicates()
+    known = split["part"].isin(SEEN) & (split["sha256"] != "")
+    training = split.loc[known, ["fold", "sha256"]].drop_duplicates()
     return len(test.merge(training, on=["fold", "sha256"])), len(test)
 
 

@@ -151,6 +151,8 @@ def reproduce_command(results: Results) -> str:
     called ``protocol.toml``, and its values stand on the page.
     """
     run = results.folder.run
+    if run.outside is not None:
+        return run.command
     protocol = run.protocol
     parts = ["leukbench", "run-all"]
     if not run.dataset.synthetic:

@@ -97,11 +97,21 @@ def page(results: Results, sources: Mapping[str, str]) -> dict[str, Any]:
         "models": _models(results, sources),
         "pairs": _pairs(results),
         "audit": _audit(results),
-        "protocol": _definitions(run.protocol.model_dump(mode="json")),
+        "protocol": _definitions(_protocol(results)),
         "parts": _parts(results),
         "environment": _definitions(run.environment.model_dump(mode="json")),
         "command": reproduce_command(results),
     }
+
+
+def _protocol(results: Results) -> dict[str, Any]:
+    """The protocol; where tables of predictions were scored, what is known of one."""
+    values = results.folder.run.protocol.model_dump(mode="json")
+    outside = results.folder.run.outside
+    if outside is None or outside.kind != "predictions":
+        return values
+    known = {key: values[key] for key in ("name", "title", "description")}
+    return {**known, "predictions": list(outside.sources)}
 
 
 def _definitions(values: Mapping[str, Any]) -> dict[str, str]:

@@ -22,6 +22,10 @@ SUM_TOLERANCE = 0.05
 """How far a row of probabilities may be from one (half-precision softmax) before it is refused."""
 
 
+OUTSIDE_TOLERANCE = 0.02
+"""How far a row of another program's probabilities may be from one: what two digits of a CSV leave."""
+
+
 @dataclass(frozen=True)
 class Arrays:
     """One trial's predictions as arrays, images in ascending order of their names.

@@ -147,17 +147,22 @@ class RunStore:
                 "precision": plan.parameters.get("precision", ""),
                 "started": started.astimezone(UTC).isoformat(timespec="seconds"),
                 "machine": outcome.machine or machine_id(),
-                "files": {
-                    file.relative_to(workdir).as_posix(): file_sha256(file)
-                    for file in sorted(workdir.rglob("*"))
-                    if file.is_file()
-                },
             }
         )
+        return self.place(record, workdir)
+
+    def place(self, record: TrialRecord, workdir: Path) -> TrialRecord:
+        """Store a trial with the files that lie in `workdir`, in place of an older one of its slot."""
+        files = {
+            file.relative_to(workdir).as_posix(): file_sha256(file)
+            for file in sorted(workdir.rglob("*"))
+            if file.is_file()
+        }
+        record = record.model_copy(update={"files": files})
         write_json(workdir / "record.json", record.model_dump(mode="json"))
-        target = self._trials / plan.key
+        target = self._trials / record.key
         with self._lock:
-            slot = _slot(plan)
+            slot = _slot(record)
             for folder in {*self._slots.get(slot, ()), target}:
                 if folder.exists():
                     self._retire(folder)
