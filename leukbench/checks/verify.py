@@ -111,7 +111,9 @@ def _check_split(folder: RunFolder) -> Iterator[Difference]:
             yield Difference("split.csv", f"fold {fold} is of other images than fold {folds[0]}")
     labels, classes = set(first["label"]), set(folder.classes)
     if labels - classes or (classes - labels and folder.run.outside is None):
-        yield Difference("split.csv", f"has the labels {', '.join(sorted(labels))}, run.json others")
+        yield Difference(
+            "split.csv", f"has the labels {', '.join(sorted(labels))}, run.json others"
+        )
 
 
 def _check_description(folder: RunFolder) -> Iterator[Difference]:

@@ -59,7 +59,7 @@ def agree(trials: Sequence[OutsideTrial], groups: Mapping[str, str] | None = Non
 
 
 def read_groups(file: Path) -> dict[str, str]:
-    """Group of each image, from the columns ``image`` and ``group``; an empty cell is a group by itself."""
+    """Group of each image, from the columns ``image`` and ``group``; an empty cell is one by itself."""
     table = read_table(file, ("image", "group"))
     table.filled(["image"])
     groups: dict[str, str] = {}
@@ -72,7 +72,7 @@ def read_groups(file: Path) -> dict[str, str]:
 
 
 def read_published(file: Path, models: Sequence[str]) -> dict[str, PublishedValues]:
-    """What papers print for `models`: the columns ``model``, ``accuracy`` and others of `PublishedValues`.
+    """What papers print for `models`: the columns ``model``, ``accuracy``, others of `PublishedValues`.
 
     ``same_data`` is true where it was measured on these very images; without the column it is false.
     """

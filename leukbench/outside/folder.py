@@ -185,4 +185,3 @@ def _record(run: OutsideRun, trial: OutsidePredictions) -> TrialRecord:
             **trial.facts,
         }
     )
-

@@ -33,7 +33,7 @@ MOSTLY = 0.5
 """Share of rows whose ``y_pred`` is not the most probable class, above which columns are mixed up."""
 
 _DISTRIBUTION = (
-    "give probabilities: apply softmax to logits, divide percent by 100, and write one column a class"
+    "give probabilities, one column a class: apply softmax to logits, divide percent by 100"
 )
 
 
@@ -82,7 +82,7 @@ def read_predictions(file: Path) -> list[OutsideTrial]:
     cells = table.cells
     trial = pd.DataFrame(
         {
-            "model": cells["model"] if "model" in cells else table.file.stem,
+            "model": cells.get("model", table.file.stem),
             "fold": table.whole("fold") if "fold" in cells else 0,
             "seed": table.whole("seed") if "seed" in cells else 0,
         },
@@ -156,7 +156,10 @@ def _frame(table: OutsideTable, classes: Mapping[str, str]) -> pd.DataFrame:
     values = np.column_stack([table.numbers(column) for column in classes.values()])
     for column, numbers in zip(classes.values(), values.T, strict=True):
         table.refuse_where(
-            (numbers < 0) | (numbers > 1), column, "the probability {} is not in 0..1", _DISTRIBUTION
+            (numbers < 0) | (numbers > 1),
+            column,
+            "the probability {} is not in 0..1",
+            _DISTRIBUTION,
         )
     sums = values.sum(axis=1)
     for place in np.flatnonzero(np.abs(sums - 1) > OUTSIDE_TOLERANCE)[:1]:
@@ -166,7 +169,7 @@ def _frame(table: OutsideTable, classes: Mapping[str, str]) -> pd.DataFrame:
             _DISTRIBUTION,
         )  # fmt: skip
     chosen = np.array(list(classes))[values.argmax(axis=1)]
-    frame["y_pred"] = table.cells["y_pred"] if "y_pred" in table.cells else chosen
+    frame["y_pred"] = table.cells.get("y_pred", chosen)
     other = frame["y_pred"].to_numpy() != chosen
     if other.mean() > MOSTLY:
         table.refuse_where(
