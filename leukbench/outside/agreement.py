@@ -141,7 +141,7 @@ def _classes(trials: Sequence[OutsideTrial]) -> tuple[str, ...]:
         for column in ("y_true", "y_pred"):
             wrong = ~trial.frame[column].isin(first.classes)
             if wrong.any():
-                number = int(wrong.idxmax())
+                number = int(trial.frame.index[int(wrong.to_numpy().argmax())])
                 what = f"{trial.frame.loc[number, column]!r} has no probabilities in {first.table.file}"
                 trial.table.refuse(number, column, what, "mend the name or add the column")
     return first.classes

@@ -9,7 +9,8 @@ import pandas as pd
 from leukbench.errors import DataError, UsageError
 from leukbench.files import atomic_path, write_text
 from leukbench.outside.agreement import PUBLISHED_COLUMNS
-from leukbench.report.results import published_values
+from leukbench.outside.predictions import NUMBER_FACTS, WEIGHTS, WHOLE_FACTS
+from leukbench.report.results import initial_weights, published_values
 from leukbench.runfolder import RunFolder
 from leukbench.score.arrays import groups_from_split, probability_columns
 
@@ -43,6 +44,10 @@ def predictions_table(folder: RunFolder) -> pd.DataFrame:
         )  # fmt: skip
         if groups:
             frame[group] = stored["image"].map(groups).fillna("")
+        if weights := initial_weights([record]):
+            start = record.identity.get("parameters", {})
+            facts |= {"weights": start.get("weights") or weights}
+            facts |= {"frozen": str(bool(start.get("frozen")))}
         kept = {name: value for name, value in facts.items() if value is not None}
         frames.append(frame.assign(**kept))
     if not frames:
@@ -52,9 +57,10 @@ def predictions_table(folder: RunFolder) -> pd.DataFrame:
         table = table.drop(columns=columns)
     else:
         table[columns] = table[columns].astype("float64")
-    for name in ("parameters", "flops"):
-        if name in table:
-            table[name] = table[name].astype("Int64")
+    # a fact that a trial lacks is an empty cell
+    kinds = dict.fromkeys(WHOLE_FACTS, "Int64") | dict.fromkeys(NUMBER_FACTS, "Float64")
+    kinds |= dict.fromkeys(WEIGHTS, "string")
+    table = table.astype({name: kind for name, kind in kinds.items() if name in table})
     first = ["model", "fold", "seed"]
     return table[[*first, *(name for name in table if name not in first)]]
 

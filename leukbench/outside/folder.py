@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,14 @@ class OutsideRun:
     title: str = ""
     command: str = ""
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """That of the images; proxy groups are no part of it, as in every run."""
+        if not self.proxy_groups:
+            return self.dataset.fingerprint
+        records = tuple(replace(record, group="") for record in self.dataset.records)
+        return replace(self.dataset, records=records).fingerprint
+
 
 def split_of(
     dataset: Dataset, tested: Mapping[int, frozenset[str]], rest: Mapping[int, str]
@@ -122,7 +131,7 @@ def _describe(run: OutsideRun) -> RunDescription:
         leukbench_version=__version__,
         command=run.command,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        dataset_fingerprint=dataset.fingerprint,
+        dataset_fingerprint=run.fingerprint,
         protocol_fingerprint=run.protocol.fingerprint,
         split_sha256=split_sha256(run.split),
         task_classes=run.classes,
@@ -131,7 +140,7 @@ def _describe(run: OutsideRun) -> RunDescription:
             name=dataset.name,
             title=run.title or dataset.name,
             catalog=dataset.catalog,
-            fingerprint=dataset.fingerprint,
+            fingerprint=run.fingerprint,
             images=len(dataset),
             classes=dataset.classes,
             counts=dataset.counts,
@@ -162,7 +171,7 @@ def _record(run: OutsideRun, trial: OutsidePredictions) -> TrialRecord:
         "model": trial.model,
         "fold": trial.fold,
         "seed": trial.seed,
-        "dataset": run.dataset.fingerprint,
+        "dataset": run.fingerprint,
         "split": fold_sha256(run.split, trial.fold),
         "predictions": hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest(),
         **trial.identity,

@@ -25,7 +25,9 @@ GROUPS = ("group", "proxy_group")
 """Patient or slide of an image, or what stands for it where patients are unknown."""
 WHOLE_FACTS = ("n_train", "n_validation", "parameters", "flops")
 NUMBER_FACTS = ("train_seconds", "predict_ms_per_image", "peak_memory_mb")
-FACTS = ("title", "family", "synthetic", *WHOLE_FACTS, *NUMBER_FACTS)
+WEIGHTS = ("weights", "frozen")
+"""What a network started from (``random``, ``imagenet`` or a file), and whether that stayed as it was."""
+FACTS = ("title", "family", "synthetic", *WEIGHTS, *WHOLE_FACTS, *NUMBER_FACTS)
 """Columns that say something of a whole trial, the same in all of its rows; a cell may be empty."""
 COLUMNS = ("image", "y_true", "y_pred", *TRIAL, *GROUPS, *FACTS)
 PREFIXES = ("p_", "prob_")
@@ -88,9 +90,11 @@ def read_predictions(file: Path) -> list[OutsideTrial]:
         },
         index=cells.index,
     )
+    numbers = trial.groupby(list(TRIAL), sort=False).ngroup()
+    first = trial[~numbers.duplicated()]
     return [
-        _trial(table, str(model), int(fold), int(seed), tuple(classes), frame.loc[rows])
-        for (model, fold, seed), rows in trial.groupby(list(TRIAL), sort=False).groups.items()
+        _trial(table, str(model), int(fold), int(seed), tuple(classes), frame[numbers == number])
+        for number, (model, fold, seed) in enumerate(first.itertuples(index=False, name=None))
     ]
 
 
@@ -205,7 +209,7 @@ def _facts_of(table: OutsideTable) -> Iterator[tuple[str, str]]:
             table.whole(name)
         elif name in NUMBER_FACTS:
             table.numbers(name)
-        elif name == "synthetic":
+        elif name in ("synthetic", "frozen"):
             wrong = ~values.str.lower().isin(("true", "false"))
             table.refuse_where(wrong, name, "{} is neither true nor false", "write one of them")
         yield name, first

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from leukbench.data.dataset import Dataset, ImageRecord
@@ -110,11 +111,12 @@ def _notes(trials: Sequence[OutsideTrial]) -> list[str]:
 
 
 def _not_most_probable(frame: pd.DataFrame) -> int:
-    columns = [name for name in frame if str(name).startswith("p_")]
+    columns = [str(name) for name in frame if str(name).startswith("p_")]
     if not columns:
         return 0
-    chosen = frame[columns].idxmax(axis=1).str.removeprefix("p_")
-    return int((chosen != frame["y_pred"]).sum())
+    classes = np.array([name.removeprefix("p_") for name in columns])
+    chosen = classes[frame[columns].to_numpy().argmax(axis=1)]
+    return int((chosen != frame["y_pred"].to_numpy()).sum())
 
 
 def _rest(trials: Sequence[OutsideTrial], untested: Mapping[int, int]) -> dict[int, str]:
@@ -143,6 +145,11 @@ def _stored(
             value = float(trial.facts[name])
             facts[_RENAMED.get(name, name)] = int(value) if name in WHOLE_FACTS else value
     family = trial.facts.get("family", FAMILY)
+    start: dict[str, Any] = {}
+    if weights := trial.facts.get("weights"):
+        start = {"weights": weights}
+        if trial.facts.get("frozen", "").lower() == "true":
+            start["frozen"] = True
     reason = "" if family in UNRANKED_FAMILIES else why_degenerate(frame, None)
     if reason:
         facts |= {"status": "degenerate", "reason": reason}
@@ -154,5 +161,6 @@ def _stored(
         seed=trial.seed,
         frame=frame,
         facts=facts,
+        identity={"parameters": start} if start else {},
         published=published,
     )
